@@ -1,0 +1,140 @@
+"""The web side: an aiohttp application around a Socket.IO server, its start and its stop."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import socketio
+from aiohttp import hdrs, web
+from multidict import CIMultiDict
+
+# A client that hangs may hold up the stop for this many seconds, all of them together.
+GRACE = 0.4
+
+_INDEX = "chatlib is running here. Point a Socket.IO client at this address.\n"
+
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class WebServer:
+    """A Socket.IO server that listens on one address.
+
+    Args:
+        io: The Socket.IO server, of `async_mode` ``"aiohttp"``.
+
+    Attributes:
+        url: Where it listens, for example ``http://127.0.0.1:8000``; empty before `start`.
+    """
+
+    def __init__(self, io: socketio.AsyncServer) -> None:
+        self.url = ""
+        self._io = io
+        self._runner = web.AppRunner(application(io), access_log=None)
+        self._background = _BackgroundTasks(io)
+
+    async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
+        """Start to listen.
+
+        Args:
+            host: The name or the address of the interface.
+            port: The port; 0 takes a free one.
+
+        Raises:
+            OSError: The address is in use, or not one of this machine's.
+        """
+        await self._runner.setup()
+        try:
+            await web.TCPSite(self._runner, host, port).start()
+        except BaseException:
+            await self._runner.cleanup()
+            raise
+        shown = f"[{host}]" if ":" in host else host
+        self.url = f"http://{shown}:{self._runner.addresses[0][1]}"
+        self._background.track()
+
+    async def stop(self) -> None:
+        """Say goodbye to every client, then stop listening; takes well under a second.
+
+        `AppRunner.cleanup` alone would wait for the clients to leave by themselves.
+        """
+        for site in list(self._runner.sites):
+            await site.stop()
+        if self._io.eio.sockets:
+            # It waits for each goodbye to be sent, which a client that hangs never lets happen.
+            await _for_at_most(GRACE / 2, self._io.eio.disconnect())
+        await _for_at_most(GRACE / 2, self._connections_gone())
+        for connection in self._connections():
+            connection.force_close()
+        await self._io.shutdown()
+        await self._background.cancel()
+        await self._runner.cleanup()
+
+    def _connections(self) -> list[web.RequestHandler]:
+        return list(self._runner.server.connections) if self._runner.server else []
+
+    async def _connections_gone(self) -> None:
+        while self._connections():  # noqa: ASYNC110  (aiohttp tells nobody when one goes)
+            await asyncio.sleep(0.001)
+
+
+def application(io: socketio.AsyncServer) -> web.Application:
+    """Return an aiohttp application that serves ``io``, a line for people and one for monitors."""
+    app = web.Application(middlewares=[_without_compression])
+    app.router.add_get("/", _index)
+    app.router.add_get("/health", _health)
+    io.attach(app)
+    return app
+
+
+@web.middleware
+async def _without_compression(request: web.Request, handler: _Handler) -> web.StreamResponse:
+    # Browsers offer permessage-deflate and aiohttp accepts: four times the memory a connection, and
+    # a third less throughput, to save bytes that a chat does not have.
+    if hdrs.SEC_WEBSOCKET_EXTENSIONS in request.headers:
+        headers = CIMultiDict(request.headers)
+        del headers[hdrs.SEC_WEBSOCKET_EXTENSIONS]
+        request = request.clone(headers=headers)
+    return await handler(request)
+
+
+async def _index(request: web.Request) -> web.Response:  # noqa: ARG001
+    return web.Response(text=_INDEX)
+
+
+async def _health(request: web.Request) -> web.Response:  # noqa: ARG001
+    return web.json_response({"ok": True})
+
+
+async def _for_at_most(seconds: float, wait: Awaitable[object]) -> None:
+    with contextlib.suppress(TimeoutError):  # the caller then closes by force what is left
+        await asyncio.wait_for(wait, seconds)
+
+
+class _BackgroundTasks:
+    """What a Socket.IO server runs in the background, to be cancelled when it stops.
+
+    python-engineio leaves some of it behind: a ping that sleeps for 25 seconds outlives its socket.
+    """
+
+    def __init__(self, io: socketio.AsyncServer) -> None:
+        self._eio = io.eio
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def track(self) -> None:
+        start = self._start = self._eio.start_background_task
+
+        def start_and_remember(target: Any, *args: Any, **kwargs: Any) -> asyncio.Task[Any]:
+            task: asyncio.Task[Any] = start(target, *args, **kwargs)
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+            return task
+
+        self._eio.start_background_task = start_and_remember
+
+    async def cancel(self) -> None:
+        self._eio.start_background_task = self._start
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
