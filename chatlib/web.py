@@ -2,14 +2,14 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import socketio
 from aiohttp import hdrs, web
 from multidict import CIMultiDict
 
-# A client that hangs may hold up the stop for this many seconds, all of them together.
+# Clients that hang may hold up the stop for this many seconds, all of them together.
 GRACE = 0.4
 
 _INDEX = "chatlib is running here. Point a Socket.IO client at this address.\n"
@@ -60,15 +60,19 @@ class WebServer:
         """
         for site in list(self._runner.sites):
             await site.stop()
-        if self._io.eio.sockets:
-            # It waits for each goodbye to be sent, which a client that hangs never lets happen.
-            await _for_at_most(GRACE / 2, self._io.eio.disconnect())
-        await _for_at_most(GRACE / 2, self._connections_gone())
+        # Each waits for its goodbye to be sent, which a client that hangs never lets happen.
+        goodbyes = [
+            asyncio.create_task(self._io.eio.disconnect(sid)) for sid in self._io.eio.sockets
+        ]
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._connections_gone(), GRACE)
         for connection in self._connections():
             connection.force_close()
         await self._io.shutdown()
+        await _cancel(goodbyes)
         await self._background.cancel()
         await self._runner.cleanup()
+        self._io.eio.sockets.clear()
 
     def _connections(self) -> list[web.RequestHandler]:
         return list(self._runner.server.connections) if self._runner.server else []
@@ -106,9 +110,11 @@ async def _health(request: web.Request) -> web.Response:  # noqa: ARG001
     return web.json_response({"ok": True})
 
 
-async def _for_at_most(seconds: float, wait: Awaitable[object]) -> None:
-    with contextlib.suppress(TimeoutError):  # the caller then closes by force what is left
-        await asyncio.wait_for(wait, seconds)
+async def _cancel(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    tasks = list(tasks)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class _BackgroundTasks:
@@ -134,7 +140,4 @@ class _BackgroundTasks:
 
     async def cancel(self) -> None:
         self._eio.start_background_task = self._start
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await _cancel(self._tasks)

@@ -1,0 +1,118 @@
+"""A live client with a name: a real `socketio.AsyncClient` that the lab listens to."""
+
+import contextvars
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import socketio
+from socketio.exceptions import TimeoutError as SocketTimeoutError
+
+from chatlib.lab.wire import LabTimeoutError, Wire
+
+
+class Client(socketio.AsyncClient):  # type: ignore[misc]
+    """A `socketio.AsyncClient` that takes part in a lab.
+
+    It differs from any other client in what it does *not* do: it does not catch the kernel's
+    interrupts, it does not reconnect unless asked to, and it does not wait for a minute.
+
+    Attributes:
+        name: What pictures and errors call it.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        wire: Wire,
+        timeout: float,
+        before_connect: Callable[["Client"], Awaitable[None]],
+        **options: Any,
+    ) -> None:
+        # python-socketio's own handling of Interrupt stops the event loop, and with it the kernel.
+        super().__init__(**{"reconnection": False} | options | {"handle_sigint": False})
+        self.name = name
+        self._wire = wire
+        self._timeout = timeout
+        self._before_connect = before_connect
+        self._lab_headers = wire.attach_client(self, name)
+
+    def __repr__(self) -> str:
+        """Return the name, as ids and addresses differ at every run."""
+        return f"<{self.name}: {'connected' if self.connected else 'not connected'}>"
+
+    async def connect(
+        self,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        *,
+        transports: list[str] | None = None,
+        wait_timeout: float | None = None,
+        **options: Any,
+    ) -> None:
+        """Connect, as `socketio.AsyncClient.connect` does.
+
+        Args:
+            url: Where the server is; `Lab.url`.
+            headers: More HTTP headers to send.
+            transports: ``["websocket"]`` by default, to spare each client the upgrade from polling.
+            wait_timeout: How long to wait, in seconds; the lab's timeout by default.
+            **options: Passed on, for example ``auth``.
+
+        Raises:
+            socketio.exceptions.ConnectionError: The server refused.
+            LabTimeoutError: The server did not answer.
+            Exception: What a handler raised meanwhile.
+        """
+        timeout = wait_timeout or self._timeout
+        await self._before_connect(self)
+        connecting = super().connect(
+            url,
+            headers={**(headers or {}), **self._lab_headers},
+            transports=transports or ["websocket"],
+            wait_timeout=2 * timeout,
+            **options,
+        )
+        try:
+            # ipykernel prints under the cell whose context a task was created in. In an empty
+            # context it falls back to the cell that runs.
+            await self._wire.watch(
+                connecting, timeout, f"{self.name} to be connected", contextvars.Context()
+            )
+        except BaseException:
+            await self.leave()
+            raise
+
+    async def leave(self) -> None:
+        """Disconnect, stop to reconnect, or do nothing: whatever it takes to be gone."""
+        await self.shutdown()
+        await self.eio.disconnect()
+
+    async def call(
+        self,
+        event: str,
+        data: Any = None,
+        namespace: str | None = None,
+        timeout: float | None = None,
+    ) -> Any:
+        """Emit an event and return the server's answer, as `socketio.AsyncClient.call` does.
+
+        Args:
+            event: The event's name.
+            data: Its data; a tuple for several arguments.
+            namespace: The Socket.IO namespace.
+            timeout: How long to wait, in seconds; the lab's timeout by default.
+
+        Returns:
+            What the server's handler returned.
+
+        Raises:
+            LabTimeoutError: No answer came.
+            Exception: What a handler raised meanwhile.
+        """
+        timeout = timeout or self._timeout
+        what = f"the server to answer {self.name}'s {event!r}"
+        calling = super().call(event, data, namespace, 2 * timeout)
+        try:
+            return await self._wire.watch(calling, timeout, what)
+        except SocketTimeoutError:  # the connection has gone, and a call does not notice
+            raise LabTimeoutError(f"Waited {timeout:g} s for {what}.") from None

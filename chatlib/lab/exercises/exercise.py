@@ -1,0 +1,216 @@
+"""What an exercise is, and how an answer is judged: by what live clients hear of it."""
+
+import ast
+import inspect
+import json
+import textwrap
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import socketio
+
+from chatlib.lab.lab import Lab
+from chatlib.lab.trace import SERVER, Emission, Packet
+from chatlib.lab.wire import LabTimeoutError
+
+# An answer that hangs is told so after this many seconds.
+_TIMEOUT = 2.0
+
+_ANYTHING: Any = object()
+
+
+class WrongAnswerError(Exception):
+    """An answer is not right; the message says what was expected of whom, and what happened."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a checker found.
+
+    Attributes:
+        kind: ``right``, ``wrong``, or ``not yet`` for a starter that nobody has touched.
+        message: Why.
+    """
+
+    kind: Literal["right", "wrong", "not yet"]
+    message: str
+
+    def __str__(self) -> str:
+        """Return the verdict as a learner reads it."""
+        sign = {"right": "✓ Right.", "wrong": "✗ Not right.", "not yet": "… Not yet."}[self.kind]
+        return f"{sign} {self.message}"
+
+
+class Stage:
+    """A lab of an exercise's own, that says what its clients should have heard.
+
+    Attributes:
+        io: The server that the answer works on.
+        lab: The lab.
+    """
+
+    def __init__(self, io: socketio.AsyncServer, lab: Lab) -> None:
+        self.io = io
+        self.lab = lab
+
+    async def join(self, *names: str, auth: Any = None) -> Any:
+        """Connect clients, as `Lab.join` does, and forget what happened until then."""
+        clients = await self.lab.join(*names, auth=auth)
+        await self.lab.clear()
+        return clients
+
+    async def expect(
+        self, after: str, event: str, *, by: Iterable[str], data: Any = _ANYTHING
+    ) -> None:
+        """Wait until all is quiet, then see who heard an event since the last time.
+
+        Args:
+            after: What was done, as the beginning of a sentence: ``alice emitted "shout"``.
+            event: The event's name.
+            by: The names of the clients that should have heard it, once each, and nobody else.
+            data: What should have come with it; anything, if not given.
+
+        Raises:
+            WrongAnswerError: Somebody should have heard it and did not, or the other way round.
+        """
+        wanted = set(by)
+        deliveries = await self.deliveries()
+        heard = [packet for packet in deliveries if packet.event == event]
+        names = [packet.target for packet in heard]
+        missed, extra = wanted.difference(names), set(names) - wanted
+        twice = {name for name in names if names.count(name) > 1}
+        if wanted and not deliveries:
+            self.fail(f'After {after}, {_and(wanted)} should have heard "{event}". Nobody did.')
+        if missed:
+            self.fail(
+                f'After {after}, {_and(missed)} should have heard "{event}" and did not', deliveries
+            )
+        if extra:
+            self.fail(f'After {after}, {_and(extra)} should not have heard "{event}"', heard)
+        if twice:
+            self.fail(f'After {after}, {_and(twice)} heard "{event}" more than once', heard)
+        if data is not _ANYTHING:
+            self._expect_data(after, heard, data if isinstance(data, tuple) else (data,))
+
+    def _expect_data(self, after: str, heard: list[Packet], data: tuple[Any, ...]) -> None:
+        for packet in heard:
+            if packet.data != data:
+                came, wanted = _as_json(packet.data), _as_json(data)
+                self.fail(
+                    f'After {after}, "{packet.event}" should have carried {wanted}, '
+                    f"but it carried {came}."
+                )
+
+    async def deliveries(self) -> list[Packet]:
+        """Wait until all is quiet, then return what reached clients since the last time."""
+        await self.lab.settle()
+        steps = self.lab.trace.take()
+        return [packet for step in steps for packet in _deliveries(step)]
+
+    def fail(self, sentence: str, heard: Iterable[Packet] = ()) -> None:
+        """Judge the answer to be wrong.
+
+        Args:
+            sentence: What was expected of whom, and what happened.
+            heard: What was heard instead; ends the sentence.
+
+        Raises:
+            WrongAnswerError: Always.
+        """
+        if found := [f'{p.target} heard "{p.event}"' for p in heard]:
+            sentence += f". What happened: {_and(dict.fromkeys(found))}."
+        raise WrongAnswerError(sentence)
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """A task for the reader, and the means to check an answer.
+
+    Attributes:
+        number: The lesson's number and its own, for example ``"03.1"``.
+        starter: The function that the reader completes, as source.
+        hint_text: What `hint` prints.
+        solution_text: A function that is right, as source.
+        praise: Why the right answer is right.
+        play: Plays the answer on a stage, and raises `WrongAnswerError` if it is not right.
+    """
+
+    number: str
+    starter: str
+    hint_text: str
+    solution_text: str
+    praise: str
+    play: Callable[[Callable[..., Any], Stage], Awaitable[None]]
+
+    async def check(self, answer: Callable[..., Any]) -> None:
+        """Try an answer with live clients, and print what comes of it.
+
+        Args:
+            answer: The function that the exercise asks for.
+        """
+        print(await self.judge(answer))
+
+    def hint(self) -> None:
+        """Print a hint."""
+        print(self.hint_text)
+
+    def solution(self) -> None:
+        """Print a right answer."""
+        print(self.solution_text.strip())
+
+    async def judge(self, answer: Callable[..., Any]) -> Verdict:
+        """Try an answer with live clients, and return what comes of it."""
+        if not callable(answer):
+            return Verdict("wrong", "Hand over the function itself, by its name.")
+        if _same_code(answer, self.starter):
+            return Verdict("not yet", "Replace the ... with your code and run the cell again.")
+        io = socketio.AsyncServer(async_mode="aiohttp")
+        try:
+            async with await Lab.open(io, name=f"exercise {self.number}", timeout=_TIMEOUT) as lab:
+                await self.play(answer, Stage(io, lab))
+        except WrongAnswerError as wrong:
+            return Verdict("wrong", str(wrong))
+        except LabTimeoutError as late:
+            return Verdict("wrong", f"Something does not end. {late}")
+        except Exception as error:  # noqa: BLE001  (the reader's code may raise anything)
+            return Verdict("wrong", _told(error))
+        return Verdict("right", self.praise)
+
+
+async def run(answer: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a reader's function, which may or may not be a coroutine function."""
+    result = answer(*arguments)
+    return await result if inspect.isawaitable(result) else result
+
+
+def _deliveries(step: Packet | Emission) -> list[Packet]:
+    if isinstance(step, Emission):
+        return [packet for packet in step.deliveries if packet.arrived]
+    is_delivery = step.kind == "event" and step.source == SERVER and step.arrived
+    return [step] if is_delivery else []
+
+
+def _same_code(answer: Callable[..., Any], starter: str) -> bool:
+    try:
+        written = textwrap.dedent(inspect.getsource(answer))
+    except (OSError, TypeError):
+        return False
+    return ast.dump(ast.parse(written)) == ast.dump(ast.parse(starter))
+
+
+def _told(error: Exception) -> str:
+    where = " ".join(getattr(error, "__notes__", []))
+    return f"Your code raised {type(error).__name__}: {error}. {where}".strip()
+
+
+def _and(names: Iterable[str]) -> str:
+    *most, last = sorted(names) if isinstance(names, set) else list(names)
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def _as_json(data: tuple[Any, ...]) -> str:
+    return (
+        ", ".join(json.dumps(value, ensure_ascii=False, default=repr) for value in data)
+        or "nothing"
+    )

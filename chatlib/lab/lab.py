@@ -1,0 +1,229 @@
+"""A server and its clients, live in one kernel."""
+
+import asyncio
+import contextvars
+import random
+import re
+import string
+import warnings
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Any, Self
+
+import socketio
+from IPython.display import display
+
+from chatlib.lab.client import Client
+from chatlib.lab.interrupt import InterruptWatch
+from chatlib.lab.pictures import Matrix, SequenceDiagram
+from chatlib.lab.trace import Trace
+from chatlib.lab.wire import Wire
+from chatlib.web import WebServer
+
+_open_labs: dict[str, "Lab"] = {}
+
+
+class Lab:
+    """Starts a Socket.IO server and clients in this kernel, waits for them, and draws them.
+
+    Open one with `Lab.open`, not by calling the class.
+
+    Attributes:
+        trace: What happened.
+    """
+
+    def __init__(self, io: socketio.AsyncServer, name: str, timeout: float) -> None:
+        self.trace = Trace()
+        self._io = io
+        self._name = name
+        self._timeout = timeout
+        self._loop = asyncio.get_running_loop()
+        self._wire = Wire(io, self.trace)
+        self._web = WebServer(io)
+        self._interrupts = InterruptWatch()
+        self._clients: dict[str, Client] = {}
+        self._generate_id = io.eio.generate_id
+
+    @classmethod
+    async def open(
+        cls,
+        io: socketio.AsyncServer,
+        *,
+        name: str = "lab",
+        seed: int | None = None,
+        timeout: float = 5.0,
+    ) -> Self:
+        """Start a server on a free port of this machine.
+
+        Args:
+            io: The server, as made by ``socketio.AsyncServer(async_mode="aiohttp")`` or found in
+                ``ChatServer().io``.
+            name: A lab that is still open under the same name is closed first, so that the cell
+                can run again.
+            seed: With a seed, the socket ids are the same at every run, so that they can be shown.
+                A real server draws them at random.
+            timeout: How long the lab waits for anything, in seconds.
+
+        Returns:
+            The lab.
+
+        Raises:
+            TypeError: ``io`` is not an aiohttp-based `socketio.AsyncServer`.
+        """
+        if not isinstance(io, socketio.AsyncServer) or io.async_mode != "aiohttp":
+            raise TypeError(
+                'A lab needs a socketio.AsyncServer(async_mode="aiohttp"), or ChatServer().io.'
+            )
+        if name in _open_labs:
+            await _open_labs[name]._close_for_the_next()
+        lab = cls(io, name, timeout)
+        if seed is not None:
+            lab._seed_ids(seed)
+        lab._wire.attach()
+        # Registered first: a lab that does not start is closed like any other by the next.
+        _open_labs[name] = lab
+        # In an empty context, ipykernel prints under the cell that runs; see `Client.connect`.
+        await asyncio.create_task(lab._web.start(), context=contextvars.Context())
+        lab._interrupts.start()
+        return lab
+
+    @property
+    def url(self) -> str:
+        """Where the server listens, for `Client.connect`."""
+        return self._web.url
+
+    def client(self, name: str, **options: Any) -> Client:
+        """Return a client that is not connected yet, so that it can have handlers first.
+
+        Args:
+            name: What pictures and errors call it. An earlier client of that name leaves when
+                this one connects.
+            **options: Passed on to `socketio.AsyncClient`, for example ``reconnection=True``.
+
+        Returns:
+            The client; connect it with ``await client.connect(lab.url)``.
+        """
+        return Client(name, self._wire, self._timeout, self._welcome, **options)
+
+    async def join(self, *names: str, auth: Any = None) -> Any:
+        """Connect new clients, one after the other.
+
+        Args:
+            *names: Their names. Earlier clients of those names leave first, unrecorded.
+            auth: What each of them tells the server about itself.
+
+        Returns:
+            The client, or for several names a tuple of clients in that order.
+
+        Raises:
+            TypeError: There is no name.
+            LabTimeoutError: A client was not connected in time.
+            Exception: What a handler raised meanwhile.
+        """
+        if not names:
+            raise TypeError("Give the name of at least one client.")
+        await self._see_off(names)
+        clients = tuple(self.client(name) for name in names)
+        for client in clients:
+            await client.connect(self.url, auth=auth)
+            await self.settle()
+        return clients if len(clients) > 1 else clients[0]
+
+    async def settle(self) -> None:
+        """Wait until every packet has arrived and every handler has ended.
+
+        Raises:
+            LabTimeoutError: That took too long; the message says what was still to come.
+            Exception: What a handler raised meanwhile, on either side.
+        """
+        await self._wire.settle(self._timeout)
+
+    async def show(self) -> None:
+        """Wait until all is quiet, then draw what happened since the last picture."""
+        display(await self.picture())  # type: ignore[no-untyped-call]
+
+    async def who_heard(self) -> None:
+        """Wait until all is quiet, then draw which clients heard which emissions.
+
+        It shows every emission since the lab was opened or cleared; of equal ones, the last.
+        """
+        await self.settle()
+        display(Matrix(self.trace))  # type: ignore[no-untyped-call]
+
+    async def picture(self) -> SequenceDiagram:
+        """Return what `show` displays."""
+        await self.settle()
+        return SequenceDiagram(self.trace, self.trace.take())
+
+    async def clear(self) -> None:
+        """Wait until all is quiet, then forget what happened until now."""
+        await self.settle()
+        self.trace.clear()
+
+    def name(self, sid: str) -> str:
+        """Return the name of the client behind a socket id, or the id if there is none.
+
+        It knows a socket from the moment that its ``connect`` handler is called.
+        """
+        return self.trace.ids.get(sid) or self._wire.name_of(sid) or sid
+
+    async def close(self) -> None:
+        """Disconnect every client and stop the server.
+
+        Raises:
+            Exception: What a handler raised and no cell has shown yet.
+        """
+        if _open_labs.get(self._name) is self:
+            del _open_labs[self._name]
+        for client in self._clients.values():
+            await client.leave()
+        await self._web.stop()
+        self._interrupts.stop()
+        self._wire.detach()
+        self._io.eio.generate_id = self._generate_id
+        self._wire.raise_errors()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def _welcome(self, client: Client) -> None:
+        """Let a client that connects take the place of an earlier one of its name."""
+        if self._clients.get(client.name) is not client:
+            await self._see_off([client.name])
+        self._clients[client.name] = client
+
+    async def _see_off(self, names: Iterable[str]) -> None:
+        ghosts = [self._clients.pop(name) for name in names if name in self._clients]
+        for ghost in ghosts:
+            await ghost.leave()
+        if ghosts:
+            await self.clear()
+
+    async def _close_for_the_next(self) -> None:
+        if self._loop is not asyncio.get_running_loop():  # it ended with its event loop
+            del _open_labs[self._name]
+            return
+        try:
+            await self.close()
+        except Exception as error:  # noqa: BLE001  (the new lab is not to blame)
+            warnings.warn(f"The lab that was open before ended with {error!r}.", stacklevel=3)
+
+    def _seed_ids(self, seed: int) -> None:
+        generate_id = self._generate_id
+        choice = random.Random(seed).choice  # noqa: S311  (ids to look at, not to keep a secret)
+
+        def generate() -> str:
+            # Other characters in the same form, as the form may mean something to the server.
+            return re.sub(
+                "[A-Za-z0-9]", lambda _: choice(string.ascii_letters + string.digits), generate_id()
+            )
+
+        self._io.eio.generate_id = generate

@@ -1,0 +1,388 @@
+"""Pictures of what happened: a sequence diagram, and a matrix of who heard what.
+
+Each has three forms: SVG that needs no network and fits light and dark pages, the same as text for
+terminals, and a title and description in the SVG for screen readers.
+"""
+
+import html
+import json
+import unicodedata
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import svg
+
+from chatlib.lab.trace import SERVER, Emission, Packet, Step, Trace
+
+_WIDTH = 860  # an output area of JupyterLab on a small screen shows this without scaling
+_MARGIN = 20
+_CHARACTER = 7.3  # the advance of a 12 px monospace character, rounded up
+_HEAD = 32  # the height of a name at the top of its lifeline
+_ROW = 42
+_DELIVERY = 17
+
+_STYLE = """
+.chatlib { --page: #ffffff; --edge: #d5dce6; --ink: #1b2330; --soft: #566274; --line: #bcc6d3;
+  --up: #1f55d0; --down: #08734a; --lost: #bb2d20; --name: #e9effc; --server: #26304d;
+  --server-ink: #ffffff; --pill: #e4f4ec;
+  font: 12px ui-monospace, SFMono-Regular, Menlo, "DejaVu Sans Mono", Consolas, monospace; }
+@media (prefers-color-scheme: dark) { .chatlib { --page: #141922; --edge: #323c4c; --ink: #e9eef6;
+  --soft: #a3afbf; --line: #4a566a; --up: #86afff; --down: #5bd7a2; --lost: #ff9184;
+  --name: #223052; --server: #dbe3f8; --server-ink: #141922; --pill: #163528; } }
+.chatlib text { fill: var(--ink); }
+.chatlib .page { fill: var(--page); stroke: var(--edge); }
+.chatlib .life { stroke: var(--line); stroke-dasharray: 2 4; stroke-width: 1.5; }
+.chatlib .name { fill: var(--name); stroke: var(--up); }
+.chatlib .server { fill: var(--server); stroke: none; }
+.chatlib .head { font-weight: 600; font-size: 13px; }
+.chatlib .server-head { fill: var(--server-ink); }
+.chatlib .label { paint-order: stroke; stroke: var(--page); stroke-width: 4px; }
+.chatlib .bold { font-weight: 600; }
+.chatlib .soft { fill: var(--soft); }
+.chatlib .arrow { stroke-width: 1.8; fill: none; }
+.chatlib .up { stroke: var(--up); }
+.chatlib .down { stroke: var(--down); }
+.chatlib .answer { stroke: var(--soft); stroke-dasharray: 5 4; }
+.chatlib .lost { stroke: var(--lost); stroke-dasharray: 5 4; }
+.chatlib .up-tip { fill: var(--up); }
+.chatlib .down-tip { fill: var(--down); }
+.chatlib .answer-tip { fill: var(--soft); }
+.chatlib .lost-tip { stroke: var(--lost); stroke-width: 2; fill: none; }
+.chatlib .pill { fill: var(--pill); stroke: var(--down); }
+.chatlib .not { fill: var(--page); stroke: var(--soft); stroke-width: 1.6; }
+.chatlib .rule { stroke: var(--edge); }
+"""
+
+
+class Picture:
+    """Something that shows itself in a notebook, and as text elsewhere."""
+
+    def text(self) -> str:
+        """Return the picture as text."""
+        raise NotImplementedError
+
+    def svg(self) -> str:
+        """Return the picture as an SVG document."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return self.text()
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return {"image/svg+xml": self.svg(), "text/plain": self.text()}
+
+
+class SequenceDiagram(Picture):
+    """One lifeline for each client, the server in the middle, time downward.
+
+    Args:
+        trace: The names to use.
+        steps: What to draw, in order.
+    """
+
+    def __init__(self, trace: Trace, steps: Sequence[Step]) -> None:
+        self._trace = trace
+        self._steps = steps
+        self._clients = _in_order(trace.clients, _taking_part(steps)) or trace.clients
+
+    def text(self) -> str:
+        """Return one line for each packet, and one for those who did not get an emission."""
+        lines = [line for step in self._steps for line in self._lines(step)]
+        return "\n".join(lines) or "Nothing has happened."
+
+    def svg(self) -> str:
+        """Return the diagram as an SVG document."""
+        half = len(self._clients) // 2
+        names = [*self._clients[:half], SERVER, *self._clients[half:]]
+        gap = min((_WIDTH - 2 * _MARGIN - 110) / max(len(names) - 1, 1), 250)
+        edge = _MARGIN + max(_text_width(name) for name in (names[0], names[-1])) / 2 + 14
+        columns = {name: edge + gap * index for index, name in enumerate(names)}
+        canvas = _Canvas(columns, gap, 2 * edge + gap * (len(names) - 1))
+        for step in self._steps:
+            if isinstance(step, Emission):
+                canvas.emission(step, self._label(step))
+            else:
+                canvas.packet(step, *self._label(step))
+        if not self._steps:
+            canvas.note("Nothing has happened.")
+        return canvas.document(f"What {_and(names)} said to each other", self.text())
+
+    def _lines(self, step: Step) -> list[str]:
+        width = max(len(name) for name in [*self._clients, SERVER])
+        title = " ".join(filter(None, self._label(step)))
+        if isinstance(step, Packet):
+            return [_line(step, width, title)]
+        lines = [_line(packet, width, title) for packet in step.deliveries]
+        missed = [name for name in step.missed() if name not in {p.target for p in step.deliveries}]
+        if missed:
+            lines.append(f"{SERVER:{width}} ○ {_and(missed)}: not {title}")
+        return lines or [f"{SERVER:{width}} ○ nobody: {title}"]
+
+    def _label(self, step: Step) -> tuple[str, str]:
+        """Return an event's name, and what it carried."""
+        if isinstance(step, Packet) and step.kind != "event":
+            title = f"answer to {step.event}" if step.kind == "ack" else step.kind
+        else:
+            title = step.event
+        return title, self._trace.with_names(", ".join(_as_json(value) for value in step.data))
+
+
+class Matrix(Picture):
+    """Which clients heard which emissions: a row for each emission, a column for each client.
+
+    Args:
+        trace: What was recorded.
+    """
+
+    def __init__(self, trace: Trace) -> None:
+        self._trace = trace
+        self._rows = {self._python(emission): emission for emission in trace.emissions}
+        present = {name for emission in self._rows.values() for name in emission.present}
+        self._clients = _in_order(trace.clients, present)
+
+    def text(self) -> str:
+        """Return the matrix as lines of text."""
+        width = max([len(python) for python in self._rows] or [0])
+        lines = [" " * width + "".join(f"  {name}" for name in self._clients)] * bool(self._rows)
+        for python, emission in self._rows.items():
+            marks = "".join(
+                f"  {_mark(emission, name):{len(name)}}" for name in self._clients
+            ).rstrip()
+            lines.append(f"{python:{width}}{marks}")
+        return "\n".join(lines) or "Nothing has been emitted."
+
+    def svg(self) -> str:
+        """Return the matrix as an SVG document."""
+        rows = [(python, self._javascript(emission)) for python, emission in self._rows.items()]
+        label = max([_text_width(text) for row in rows for text in row] or [200]) + 24
+        cell = max([_text_width(name) for name in self._clients] or [0]) + 34
+        columns = {
+            name: _MARGIN + label + cell * (index + 0.5) for index, name in enumerate(self._clients)
+        }
+        canvas = _Canvas(columns, cell, 2 * _MARGIN + label + cell * len(columns), lifelines=False)
+        for (python, javascript), emission in zip(rows, self._rows.values(), strict=True):
+            canvas.row(python, javascript, {name: _mark(emission, name) for name in columns})
+        canvas.note("● heard it    ○ did not" if rows else "Nothing has been emitted.")
+        return canvas.document("Who heard what", self.text())
+
+    def _javascript(self, emission: Emission) -> str:
+        """Return the notes' name for the form of an emission."""
+        if not emission.to:
+            return "socket.broadcast.emit" if emission.skip else "io.emit"
+        if self._trace.ids.keys() >= set(emission.to):
+            return "socket.emit"
+        rooms = ", ".join(map(_as_json, emission.to))
+        return f"{'socket' if emission.skip else 'io'}.to({rooms}).emit"
+
+    def _python(self, emission: Emission) -> str:
+        to = [self._trace.ids.get(room) or repr(room) for room in emission.to]
+        skip = [self._trace.ids.get(sid, sid) for sid in emission.skip]
+        arguments = [f'"{emission.event}"']
+        arguments += [f"to={to[0]}" if len(to) == 1 else f"to=[{', '.join(to)}]"] * bool(to)
+        arguments += [f"skip_sid={skip[0]}" if len(skip) == 1 else f"skip_sid={skip}"] * bool(skip)
+        return self._trace.with_names(f"io.emit({', '.join(arguments)})").replace("'", '"')
+
+
+class _Canvas:
+    """An SVG document in the making, that grows downward."""
+
+    def __init__(
+        self, columns: dict[str, float], gap: float, width: float, *, lifelines: bool = True
+    ) -> None:
+        self._columns = columns
+        self._gap = gap
+        self._width = max(width, 300)
+        self._lifelines = lifelines
+        self._elements: list[svg.Element] = []
+        self._y = _MARGIN + _HEAD + 12.0
+
+    def packet(self, packet: Packet, title: str, detail: str) -> None:
+        """Draw one packet as an arrow between two lifelines, with its label above."""
+        start, end = self._columns[packet.source], self._columns[packet.target]
+        room = abs(end - start) - 16
+        self._text((start + end) / 2, self._y + 14, title, detail, room)
+        self._y += 24
+        self._arrow(packet, start, end)
+        self._y += _ROW - 24
+
+    def emission(self, emission: Emission, label: tuple[str, str]) -> None:
+        """Draw one emission: what it is, an arrow to each receiver, a ring on everyone else."""
+        server = self._columns[SERVER]
+        title, detail = _clip(*label, min(2 * self._gap, self._width) - 40)
+        width = _text_width(f"{title} {detail}".strip()) + 20
+        left = min(max(server - width / 2, 8), self._width - width - 8)
+        self._add(
+            svg.Rect(class_=["pill"], x=_n(left), y=_n(self._y), width=_n(width), height=22, rx=11)
+        )
+        self._text(left + width / 2, self._y + 15, title, detail, width, "in-pill")
+        self._y += 22
+        for packet in emission.deliveries:
+            self._y += _DELIVERY
+            self._arrow(packet, server, self._columns[packet.target])
+        reached = {packet.target for packet in emission.deliveries}
+        missed = [name for name in emission.present if name not in reached]
+        self._y += 13 * bool(missed)  # clear of the arrows, that may run past a ring
+        for name in missed:
+            self._ring(self._columns[name], self._y)
+        self._y += 20
+
+    def row(self, title: str, subtitle: str, marks: dict[str, str]) -> None:
+        """Draw one row of a matrix."""
+        y = self._y
+        self._add(
+            svg.Line(class_=["rule"], x1=_MARGIN, x2=_n(self._width - _MARGIN), y1=_n(y), y2=_n(y))
+        )
+        self._add(svg.Text(class_=["bold"], x=_MARGIN, y=_n(y + 18), text=_escape(title)))
+        self._add(svg.Text(class_=["soft"], x=_MARGIN, y=_n(y + 34), text=_escape(subtitle)))
+        for name, mark in marks.items():
+            x = self._columns[name]
+            if mark == "●":
+                self._add(svg.Circle(class_=["down-tip"], cx=_n(x), cy=_n(y + 22), r=8))
+            elif mark:
+                self._ring(x, y + 22)
+        self._y += 46
+
+    def note(self, text: str) -> None:
+        """Write a line of text."""
+        self._add(svg.Text(class_=["soft"], x=_MARGIN, y=_n(self._y + 16), text=_escape(text)))
+        self._y += 26
+
+    def document(self, title: str, description: str) -> str:
+        """Return the finished SVG document."""
+        height = self._y + 8
+        drawn, self._elements = self._elements, []
+        self._rect("page", 0.5, 0.5, self._width - 1, height - 1, 10)
+        for name, x in self._columns.items():
+            self._head(name, x, height)
+        document = svg.SVG(
+            class_=["chatlib"],
+            viewBox=svg.ViewBoxSpec(0, 0, _n(self._width), _n(height)),
+            width=_n(self._width),
+            height=_n(height),
+            extra={"role": "img"},
+            elements=[
+                svg.Title(text=_escape(title)),
+                svg.Desc(text=_escape(description)),
+                svg.Style(text=_STYLE),
+                *self._elements,
+                *drawn,
+            ],
+        )
+        return str(document)
+
+    def _head(self, name: str, x: float, height: float) -> None:
+        is_server = self._lifelines and name == SERVER
+        if self._lifelines:
+            width = _text_width(name, 8) + 24
+            self._line("life", x, _MARGIN + _HEAD, x, height - 10)
+            self._rect("server" if is_server else "name", x - width / 2, _MARGIN, width, _HEAD, 8)
+        self._add(
+            svg.Text(
+                class_=["head", "server-head"] if is_server else ["head"],
+                x=_n(x),
+                y=_MARGIN + 21,
+                text_anchor="middle",
+                text=_escape(name),
+            )
+        )
+
+    def _arrow(self, packet: Packet, start: float, end: float) -> None:
+        style = _arrow_style(packet)
+        forward = 1 if end > start else -1
+        tip = end - 3 * forward if packet.arrived else (start + 2 * end) / 3
+        back, y = tip - 9 * forward, self._y
+        self._line(f"arrow {style}", start, y, tip, y)
+        if packet.arrived:
+            corners = [svg.Point(_n(x), _n(y)) for x, y in ((tip, y), (back, y - 5), (back, y + 5))]
+            self._add(svg.Polygon(class_=[f"{style}-tip"], points=corners))
+        else:
+            self._line("lost-tip", tip - 5, y - 5, tip + 5, y + 5)
+            self._line("lost-tip", tip - 5, y + 5, tip + 5, y - 5)
+
+    def _line(self, style: str, x1: float, y1: float, x2: float, y2: float) -> None:
+        self._add(svg.Line(class_=[style], x1=_n(x1), y1=_n(y1), x2=_n(x2), y2=_n(y2)))
+
+    def _rect(
+        self, style: str, x: float, y: float, width: float, height: float, radius: float
+    ) -> None:
+        self._add(
+            svg.Rect(
+                class_=[style], x=_n(x), y=_n(y), width=_n(width), height=_n(height), rx=radius
+            )
+        )
+
+    def _ring(self, x: float, y: float) -> None:
+        self._add(svg.Circle(class_=["not"], cx=_n(x), cy=_n(y), r=6))
+
+    def _text(
+        self, x: float, y: float, title: str, detail: str, room: float, style: str = "label"
+    ) -> None:
+        title, detail = _clip(title, detail, room)
+        parts: list[svg.Element] = [svg.TSpan(class_=["bold"], text=_escape(title))]
+        if detail:
+            parts.append(svg.TSpan(text=_escape(f" {detail}")))
+        self._add(svg.Text(class_=[style], x=_n(x), y=_n(y), text_anchor="middle", elements=parts))
+
+    def _add(self, element: svg.Element) -> None:
+        self._elements.append(element)
+
+
+def _arrow_style(packet: Packet) -> str:
+    if not packet.arrived:
+        return "lost"
+    if packet.kind in ("ack", "connected"):
+        return "answer"
+    return "up" if packet.target == SERVER else "down"
+
+
+def _taking_part(steps: Iterable[Step]) -> set[str]:
+    names: set[str] = set()
+    for step in steps:
+        names.update(step.present if isinstance(step, Emission) else (step.source, step.target))
+    return names - {SERVER}
+
+
+def _in_order(order: Sequence[str], names: set[str]) -> list[str]:
+    return [name for name in order if name in names]
+
+
+def _mark(emission: Emission, name: str) -> str:
+    if name in emission.heard():
+        return "●"
+    return "○" if name in emission.present else ""
+
+
+def _line(packet: Packet, width: int, title: str) -> str:
+    arrow = "→" if packet.arrived else "✗"
+    return f"{packet.source:{width}} {arrow} {packet.target:{width}}  {title}"
+
+
+def _as_json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=repr)
+
+
+def _and(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
+def _text_width(text: str, character: float = _CHARACTER) -> float:
+    wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)
+    return (len(text) + wide) * character
+
+
+def _clip(title: str, detail: str, room: float) -> tuple[str, str]:
+    """Shorten what an event carried, or else its name, to the room that there is."""
+    fits = int(room / _CHARACTER)
+    if len(title) + 1 + len(detail) <= fits or not detail:
+        return (title if len(title) <= fits else f"{title[: max(fits - 1, 1)]}…"), detail
+    left = fits - len(title) - 2
+    return (title, f"{detail[:left]}…") if left > 2 else _clip(title, "", room)
+
+
+def _n(number: float) -> float:
+    """Round a coordinate, to keep the document short and the same on every machine."""
+    return round(number, 1)
+
+
+def _escape(text: str) -> str:
+    return html.escape(text, quote=False)

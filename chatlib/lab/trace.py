@@ -1,0 +1,112 @@
+"""What happened: every packet between the clients and the server, as names and data."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+SERVER = "server"
+
+Kind = Literal["connect", "connected", "refused", "event", "ack", "disconnect"]
+
+
+@dataclass(eq=False)
+class Packet:
+    """One Socket.IO packet on its way from one end of a connection to the other.
+
+    Attributes:
+        kind: What the packet is for; ``connect`` goes to the server, ``connected`` or ``refused``
+            comes back.
+        source: The name of the sender: a client's, or `SERVER`.
+        target: The name of the receiver.
+        event: The event's name; for an acknowledgement, the name of the event it answers.
+        data: The event's arguments.
+        arrived: Whether the receiver got it.
+    """
+
+    kind: Kind
+    source: str
+    target: str
+    event: str = ""
+    data: tuple[Any, ...] = ()
+    arrived: bool = False
+
+
+@dataclass(eq=False)
+class Emission:
+    """One call of ``io.emit``, and whom it reached.
+
+    Attributes:
+        event: The event's name.
+        data: The event's arguments.
+        to: What was given as ``to``: rooms or socket ids, none for everyone.
+        skip: The socket ids that were left out.
+        present: The names of the clients that were connected at that moment, in order of arrival.
+        deliveries: The packets that it became, one a receiver.
+    """
+
+    event: str
+    data: tuple[Any, ...]
+    to: tuple[str, ...]
+    skip: tuple[str, ...]
+    present: tuple[str, ...]
+    deliveries: list[Packet] = field(default_factory=list)
+
+    def heard(self) -> set[str]:
+        """Return the names of the clients that got it."""
+        return {packet.target for packet in self.deliveries if packet.arrived}
+
+    def missed(self) -> list[str]:
+        """Return the names of the clients that were there and did not get it."""
+        heard = self.heard()
+        return [name for name in self.present if name not in heard]
+
+
+Step = Packet | Emission
+
+
+@dataclass
+class Trace:
+    """All that was recorded, in order.
+
+    Attributes:
+        steps: What happened since the last picture.
+        emissions: Every emission since the lab was opened or cleared.
+        clients: The clients' names, in the order in which they first came.
+        ids: The name behind each socket id.
+    """
+
+    steps: list[Step] = field(default_factory=list)
+    emissions: list[Emission] = field(default_factory=list)
+    clients: list[str] = field(default_factory=list)
+    ids: dict[str, str] = field(default_factory=dict)
+
+    def add(self, step: Step) -> None:
+        """Record a packet, or an emission."""
+        self.steps.append(step)
+        if isinstance(step, Emission):
+            self.emissions.append(step)
+
+    def add_client(self, name: str) -> None:
+        """Record that a client called ``name`` takes part."""
+        if name not in self.clients:
+            self.clients.append(name)
+
+    def take(self) -> list[Step]:
+        """Return what happened since the last picture, and begin anew."""
+        steps, self.steps = self.steps, []
+        return steps
+
+    def clear(self) -> None:
+        """Forget what happened, but not who takes part."""
+        self.steps = []
+        self.emissions = []
+
+    def with_names(self, text: str) -> str:
+        """Return ``text`` with every socket id replaced by the name of its client."""
+        for sid, name in self.ids.items():
+            text = text.replace(sid, f"<{name}>")
+        return text
+
+    def names(self, ids: Iterable[str]) -> list[str]:
+        """Return ids with those of sockets replaced by the names of their clients."""
+        return [self.ids.get(sid, sid) for sid in ids]

@@ -1,0 +1,466 @@
+"""The lab's ear on the wire: it records packets, notices errors, and knows when all is quiet.
+
+It listens where python-engineio hands packets over, by names that python-engineio and
+python-socketio make public: ``eio.on``, ``eio.send``, ``eio.send_packet``, ``io.emit`` and
+``io.start_background_task``. Nothing that the server or a client does is changed by it, but for one
+thing: packets that arrive at the same moment are handled in the order in which they were sent.
+"""
+
+import asyncio
+import contextlib
+import contextvars
+import logging
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterator
+from functools import partial
+from typing import Any, TypeVar
+from urllib.parse import quote, unquote
+
+import engineio
+import socketio
+from socketio import packet
+
+from chatlib.lab.trace import SERVER, Emission, Packet, Trace
+
+# A lab client tells the server its name in this header of its first request.
+_NAME_HEADER = "X-Chatlib-Name"
+_NAME_IN_ENVIRON = "HTTP_X_CHATLIB_NAME"
+
+# A packet waits at most this many seconds for one that was sent before it: the order of outputs is
+# worth little against a packet that never comes.
+_TURN = 0.25
+
+_Result = TypeVar("_Result")
+_Original = Callable[..., Any]
+
+# Which call of `io.emit` a packet comes from, and which handler a background task comes from.
+_emission: contextvars.ContextVar[Emission | None] = contextvars.ContextVar(
+    "emission", default=None
+)
+_handler: contextvars.ContextVar[str] = contextvars.ContextVar("handler", default="")
+
+
+class LabTimeoutError(TimeoutError):
+    """Something in the lab took too long; the message says who waited for what."""
+
+
+class Changes:
+    """Lets tasks wait until something that they look at has changed."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def notify(self) -> None:
+        """Wake all that wait, to look again."""
+        self._event.set()
+        self._event = asyncio.Event()
+
+    async def until(self, true: Callable[[], object]) -> None:
+        """Wait until ``true()`` is."""
+        while not true():
+            await self._event.wait()
+
+
+class _Link:
+    """One connection: the packets that are under way on it, and which ends are open."""
+
+    def __init__(self, eio_sid: str, environ: dict[str, Any], guest: str) -> None:
+        name = environ.get(_NAME_IN_ENVIRON)
+        self.eio_sid = eio_sid
+        self.environ = environ
+        self.name = guest if name is None else unquote(name)
+        self.is_lab_client = name is not None
+        self.server_open = True
+        self.client_open = False
+        self.accepted = False
+        self.goodbye: Packet | None = None
+        self.up: deque[Packet] = deque()
+        self.down: deque[Packet] = deque()
+        self.asked: dict[tuple[str, int], str] = {}
+
+    @property
+    def settled(self) -> bool:
+        return not self.is_lab_client or self.server_open == self.client_open
+
+
+class Wire:
+    """Records what one server and the lab's clients say to each other.
+
+    Args:
+        io: The server.
+        trace: Where to record.
+    """
+
+    def __init__(self, io: socketio.AsyncServer, trace: Trace) -> None:
+        self.errors: list[Exception] = []
+        self._io = io
+        self._trace = trace
+        self._links: dict[str, _Link] = {}
+        self._client_links: dict[engineio.AsyncClient, _Link] = {}
+        self._under_way: dict[Packet, str] = {}
+        self._running: dict[object, str] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._changes = Changes()
+        self._undo: list[Callable[[], None]] = []
+        self._log = _ErrorLog(self._failed)
+
+    # -- listening --------------------------------------------------------------------------------
+
+    def attach(self) -> None:
+        """Begin to listen on the server's side."""
+        self._replace(self._io, "emit", self._emit)
+        self._replace(self._io, "start_background_task", self._start_background_task)
+        self._replace(self._io.eio, "send_packet", self._server_sends)
+        self._replace_handler(self._io.eio, "connect", self._server_connects)
+        self._replace_handler(self._io.eio, "message", self._server_receives)
+        self._replace_handler(self._io.eio, "disconnect", self._server_disconnects)
+        logging.getLogger("chatlib").addHandler(self._log)
+
+    def attach_client(self, client: socketio.AsyncClient, name: str) -> dict[str, str]:
+        """Begin to listen on the side of a client that is not connected yet.
+
+        Returns:
+            The headers to connect with.
+        """
+        eio = client.eio
+        self._replace(eio, "send", partial(self._client_sends, eio))
+        self._replace_handler(eio, "message", partial(self._client_receives, eio))
+        self._replace_handler(eio, "disconnect", partial(self._client_disconnects, eio))
+        self._trace.add_client(name)
+        return {_NAME_HEADER: quote(name)}
+
+    def detach(self) -> None:
+        """Stop to listen, and cancel the clients' handlers that still run."""
+        logging.getLogger("chatlib").removeHandler(self._log)
+        while self._undo:
+            self._undo.pop()()
+        for task in self._tasks:
+            task.cancel()
+
+    def name_of(self, sid: str) -> str | None:
+        """Return the name of the client behind a socket id that is connected or connecting."""
+        environ = self._io.get_environ(sid)
+        links = self._links.values()
+        return next((link.name for link in links if link.environ is environ), None)
+
+    def _replace(self, owner: Any, name: str, listener: Callable[..., Any]) -> None:
+        original = getattr(owner, name)
+        setattr(owner, name, partial(listener, original=original))
+        self._undo.append(lambda: setattr(owner, name, original))
+
+    def _replace_handler(
+        self,
+        eio: engineio.AsyncServer | engineio.AsyncClient,
+        event: str,
+        listener: Callable[..., Any],
+    ) -> None:
+        original = eio.handlers[event]
+
+        async def handler(*args: Any) -> Any:
+            return await listener(*args, original=original)
+
+        eio.on(event, handler)
+        self._undo.append(lambda: eio.on(event, original))
+
+    # -- waiting ----------------------------------------------------------------------------------
+
+    async def settle(self, timeout: float) -> None:
+        """Wait until every packet has arrived and every handler has ended.
+
+        Args:
+            timeout: How long to wait, in seconds.
+
+        Raises:
+            LabTimeoutError: That took too long.
+            Exception: What a handler raised.
+        """
+        try:
+            async with asyncio.timeout(timeout):
+                await self._changes.until(lambda: self.errors or self._quiet())
+        except TimeoutError:
+            raise LabTimeoutError(f"Waited {timeout:g} s for {self._what_is_left()}.") from None
+        self.raise_errors()
+
+    async def watch(
+        self,
+        coroutine: Coroutine[Any, Any, _Result],
+        timeout: float,
+        what: str,
+        context: contextvars.Context | None = None,
+    ) -> _Result:
+        """Wait for a coroutine's result, or for an error anywhere in the lab.
+
+        Args:
+            coroutine: What to wait for.
+            timeout: How long to wait, in seconds.
+            what: Who waits for what, for the error: "{what}" follows "Waited 5 s for".
+            context: The context to run it in; by default, a copy of the current one.
+
+        Returns:
+            What the coroutine returned.
+
+        Raises:
+            LabTimeoutError: It took too long.
+            Exception: What the coroutine raised, or a handler.
+        """
+        task = asyncio.create_task(coroutine, context=context)
+        task.add_done_callback(lambda _: self._changes.notify())
+        try:
+            async with asyncio.timeout(timeout):
+                await self._changes.until(lambda: self.errors or task.done())
+        except TimeoutError:
+            raise LabTimeoutError(f"Waited {timeout:g} s for {what}.") from None
+        finally:
+            if not task.done():
+                task.cancel()
+        self.raise_errors()
+        return await task
+
+    def raise_errors(self) -> None:
+        """Raise what handlers raised since the last time, if anything."""
+        errors, self.errors = self.errors, []
+        if len(errors) == 1:
+            raise errors[0]
+        if errors:
+            raise ExceptionGroup(f"{len(errors)} handlers failed", errors)
+
+    def _quiet(self) -> bool:
+        return not self._under_way and not self._running and not self._unsettled()
+
+    def _unsettled(self) -> list[_Link]:
+        return [link for link in self._links.values() if not link.settled]
+
+    def _what_is_left(self) -> str:
+        parts = [f"{what} to end" for what in self._running.values()]
+        parts += [f"{what} to arrive" for what in self._under_way.values()]
+        parts += [f"both ends to see that {link.name} has gone" for link in self._unsettled()]
+        return ", and for ".join(parts[:3]) or "the lab to become quiet"
+
+    # -- the server's side ------------------------------------------------------------------------
+
+    async def _emit(
+        self, event: str, data: Any = None, *args: Any, original: _Original, **kwargs: Any
+    ) -> None:
+        to, room, skip = (*args, None, None, None)[:3]
+        emission = Emission(
+            event=event,
+            data=data if isinstance(data, tuple) else (data,) * (data is not None),
+            to=_as_tuple(kwargs.get("to", to) or kwargs.get("room", room)),
+            skip=_as_tuple(kwargs.get("skip_sid", skip)),
+            present=tuple(link.name for link in self._links.values() if link.accepted),
+        )
+        self._trace.add(emission)
+        token = _emission.set(emission)
+        try:
+            await original(event, data, *args, **kwargs)
+        finally:
+            _emission.reset(token)
+
+    def _start_background_task(
+        self, target: Any, *args: Any, original: _Original, **kwargs: Any
+    ) -> asyncio.Task[Any]:
+        task: asyncio.Task[Any] = original(target, *args, **kwargs)
+        name = getattr(target, "__name__", "a task")
+        self._running[task] = _handler.get() or f"the server's background task {name}"
+        task.add_done_callback(self._background_task_done)
+        return task
+
+    def _background_task_done(self, task: asyncio.Task[Any]) -> None:
+        what = self._running.pop(task)
+        if not task.cancelled() and isinstance(error := task.exception(), Exception):
+            self._failed(error, what)
+        self._changes.notify()
+
+    async def _server_connects(
+        self, eio_sid: str, environ: dict[str, Any], *, original: _Original
+    ) -> Any:
+        link = self._links[eio_sid] = _Link(eio_sid, environ, self._guest())
+        self._trace.add_client(link.name)
+        return await original(eio_sid, environ)
+
+    def _guest(self) -> str:
+        guests = sum(name.startswith("guest") for name in self._trace.clients)
+        return f"guest {guests + 1}"
+
+    async def _server_receives(
+        self, eio_sid: str, data: str | bytes, *, original: _Original
+    ) -> None:
+        link = self._links[eio_sid]
+        if not link.up:  # a client that is not the lab's
+            self._depart(link.up, self._read(link, data, link.name, SERVER))
+        arrived = await self._arrive(link.up)
+        with self._handling(f"the server's handler of {_title(arrived)}"):
+            await original(eio_sid, data)
+
+    async def _server_sends(self, eio_sid: str, pkt: Any, *, original: _Original) -> None:
+        link = self._links.get(eio_sid)
+        socket = self._io.eio.sockets.get(eio_sid)
+        is_message = pkt.packet_type == engineio.packet.MESSAGE
+        if link and is_message and socket and not socket.closed:
+            sent = self._read(link, pkt.data, SERVER, link.name)
+            if link.is_lab_client:
+                self._depart(link.down, sent)
+            else:
+                sent.arrived = True
+                self._record(sent)
+        await original(eio_sid, pkt)
+
+    async def _server_disconnects(self, eio_sid: str, reason: str, *, original: _Original) -> None:
+        link = self._links[eio_sid]
+        link.accepted = False
+        if not link.goodbye:
+            link.goodbye = Packet("disconnect", link.name, SERVER)
+            self._record(link.goodbye)
+        # The connection is closed before the goodbye is sent; the server learns it all the same.
+        link.goodbye.arrived = True
+        with self._handling(f"the server's handler of the disconnect of {link.name}"):
+            await original(eio_sid, reason)
+        link.server_open = False
+        self._closed(link)
+
+    def _closed(self, link: _Link) -> None:
+        """Wait no longer for packets that a closed end does not take any more."""
+        lost = [*(() if link.server_open else link.up), *(() if link.client_open else link.down)]
+        for sent in lost:
+            self._under_way.pop(sent, None)
+        if not link.server_open and not link.client_open:
+            self._links.pop(link.eio_sid, None)
+        self._changes.notify()
+
+    # -- the clients' side ------------------------------------------------------------------------
+
+    async def _client_sends(
+        self, eio: engineio.AsyncClient, data: str | bytes, *, original: _Original
+    ) -> None:
+        if eio.state == "connected":
+            link = self._client_links[eio] = self._links[eio.sid]
+            link.client_open = True
+            self._depart(link.up, self._read(link, data, link.name, SERVER))
+        await original(data)
+
+    async def _client_receives(
+        self, eio: engineio.AsyncClient, data: str | bytes, *, original: _Original
+    ) -> None:
+        link = self._client_links[eio]
+        task = asyncio.current_task()
+        if task:
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        arrived = await self._arrive(link.down)
+        with self._handling(f"{link.name}'s handler of {_title(arrived)}"):
+            await original(data)
+
+    async def _client_disconnects(
+        self, eio: engineio.AsyncClient, reason: str, *, original: _Original
+    ) -> None:
+        link = self._client_links.get(eio)
+        name = link.name if link else "a client"
+        with self._handling(f"{name}'s handler of its disconnect"):
+            await original(reason)
+        if link:
+            link.client_open = False
+            self._closed(link)
+
+    # -- packets ----------------------------------------------------------------------------------
+
+    def _read(self, link: _Link, data: str | bytes, source: str, target: str) -> Packet:
+        """Make of an Engine.IO message the packet to record."""
+        if isinstance(data, bytes | bytearray):
+            return Packet("event", source, target, "(binary)")
+        try:
+            read = packet.Packet(encoded_packet=data)
+        except ValueError:
+            return Packet("event", source, target, "(not a Socket.IO packet)")
+        match read.packet_type:
+            case packet.CONNECT:
+                if source == SERVER:
+                    link.accepted = True
+                    self._trace.ids[read.data["sid"]] = link.name
+                    return Packet("connected", source, target)
+                return Packet("connect", source, target, data=(read.data,) if read.data else ())
+            case packet.CONNECT_ERROR:
+                return Packet("refused", source, target, data=(read.data,))
+            case packet.DISCONNECT:
+                link.goodbye = Packet("disconnect", source, target)
+                return link.goodbye
+            case packet.ACK | packet.BINARY_ACK:
+                event = link.asked.pop((target, read.id), "")
+                return Packet("ack", source, target, event, tuple(read.data or ()))
+        event, *arguments = read.data or [""]
+        if read.id is not None:
+            link.asked[source, read.id] = event
+        return Packet("event", source, target, str(event), tuple(arguments))
+
+    def _depart(self, queue: deque[Packet], sent: Packet) -> None:
+        queue.append(sent)
+        self._under_way[sent] = f"{_title(sent)} on its way to {sent.target}"
+        if sent.event != "(binary)":
+            self._record(sent)
+
+    def _record(self, sent: Packet) -> None:
+        emission = _emission.get()
+        if emission and sent.kind == "event":
+            emission.deliveries.append(sent)
+        else:
+            self._trace.add(sent)
+
+    async def _arrive(self, queue: deque[Packet]) -> Packet:
+        """Take the next packet off a connection, when all that were sent before it have arrived."""
+        arrived = queue.popleft()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_TURN):
+                await self._changes.until(lambda: self._is_next(arrived))
+        self._under_way.pop(arrived, None)
+        arrived.arrived = True
+        self._changes.notify()
+        return arrived
+
+    def _is_next(self, arrived: Packet) -> bool:
+        return arrived not in self._under_way or next(iter(self._under_way)) is arrived
+
+    # -- handlers ---------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _handling(self, what: str) -> Iterator[None]:
+        key = object()
+        self._running[key] = what
+        token = _handler.set(what)
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001  (the cell that waits raises it)
+            self._failed(error, what)
+        finally:
+            _handler.reset(token)
+            del self._running[key]
+            self._changes.notify()
+
+    def _failed(self, error: Exception, where: str) -> None:
+        if error not in self.errors:
+            error.add_note(f"Raised in {where}.")
+            self.errors.append(error)
+        self._changes.notify()
+
+
+def _title(sent: Packet) -> str:
+    """Say what a packet is, and whose, for an error."""
+    what = {"event": repr(sent.event), "ack": f"the acknowledgement of {sent.event!r}"}
+    return f"{what.get(sent.kind, sent.kind)} from {sent.source}"
+
+
+def _as_tuple(value: str | list[str] | None) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+class _ErrorLog(logging.Handler):
+    """Hands over the exceptions that are logged, as those are caught and answered otherwise."""
+
+    def __init__(self, failed: Callable[[Exception, str], None]) -> None:
+        super().__init__(logging.ERROR)
+        self._failed = failed
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info and record.exc_info[1]
+        if isinstance(error, Exception):
+            self._failed(error, _handler.get() or record.getMessage())

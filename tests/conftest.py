@@ -1,0 +1,82 @@
+import asyncio
+import threading
+
+import pytest_asyncio
+import socketio
+
+from chatlib import ChatServer
+from chatlib.web import WebServer
+
+TIMEOUT = 5  # seconds, for everything that a test waits for
+
+
+class Inbox(list):
+    """The (event, arguments) pairs that a plain client has heard, in order."""
+
+    def named(self, event):
+        return [arguments for name, arguments in self if name == event]
+
+
+class PlainClients:
+    """Connects plain `socketio.AsyncClient` objects, and disconnects them after the test."""
+
+    def __init__(self, url):
+        self.url = url
+        self.clients = []
+
+    async def __call__(self, auth=None, **options):
+        client = socketio.AsyncClient(handle_sigint=False, reconnection=False)
+        self.clients.append(client)
+        client.inbox = Inbox()
+        client.on("*", lambda event, *arguments: client.inbox.append((event, arguments)))
+        options = {"transports": ["websocket"], "wait_timeout": TIMEOUT} | options
+        await client.connect(self.url, auth=auth, **options)
+        return client
+
+    async def close(self):
+        for client in self.clients:
+            await client.shutdown()
+
+
+@pytest_asyncio.fixture
+async def chat():
+    """A `ChatServer` that listens, as ``chat.url`` says."""
+    chat = ChatServer()
+    web = WebServer(chat.io)
+    await web.start()
+    chat.url = web.url
+    yield chat
+    await web.stop()
+
+
+@pytest_asyncio.fixture
+async def connect(chat):
+    """Connect plain clients to ``chat``: ``await connect(auth)``."""
+    clients = PlainClients(chat.url)
+    yield clients
+    await clients.close()
+
+
+async def flush(*clients):
+    """Wait until all that the clients sent, and all that was sent to them, has arrived.
+
+    Socket.IO keeps the order of one connection, so the answer to a last event proves that all
+    before it was handled; the second round brings what the first one set off.
+    """
+    for _ in range(2):
+        for client in clients:
+            await client.call("flush", timeout=TIMEOUT)
+
+
+@pytest_asyncio.fixture(autouse=True)
+async def nothing_left():
+    """Fail a test that leaves a task or a thread behind.
+
+    A socket or file that is left is a `ResourceWarning`, and warnings are errors.
+    """
+    tasks, threads = asyncio.all_tasks(), set(threading.enumerate())
+    yield
+    await asyncio.sleep(0)
+    left = asyncio.all_tasks() - tasks - {asyncio.current_task()}
+    assert not left, f"tasks left: {left}"
+    assert set(threading.enumerate()) <= threads
