@@ -1,11 +1,15 @@
-"""Run the chat server: ``python -m chatlib [--host 127.0.0.1] [--port 8000]``."""
+"""Run the chat server: ``python -m chatlib [--host 127.0.0.1] [--port 8000] ...``."""
 
 import argparse
 import asyncio
+import ipaddress
 import logging
 import signal
+import sqlite3
 import sys
 
+from chatlib.history import History
+from chatlib.identity import Passcode, Trusting
 from chatlib.server import ChatServer
 from chatlib.web import WebServer
 
@@ -22,55 +26,105 @@ class OneLine(logging.Formatter):
         return f"{message}\n{self.formatException(record.exc_info)}" if record.exc_info else message
 
 
-async def serve(host: str, port: int, origins: list[str] | None) -> None:
-    """Run the chat server until SIGINT or SIGTERM.
-
-    Args:
-        host: The name or the address of the interface to listen on.
-        port: The port; 0 takes a free one.
-        origins: The origins of the pages that may connect; ``None`` for the server's own alone.
-
-    Raises:
-        OSError: The address cannot be listened on.
-    """
-    server = WebServer(ChatServer(cors_allowed_origins=origins).io)
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    # `loop.add_signal_handler` does not exist on Windows.
-    for signum in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(signum, lambda *_: loop.call_soon_threadsafe(stopped.set))
-    await server.start(host, port)
-    print(f"chatlib is listening on {server.url}", flush=True)
+def is_loopback(host: str) -> bool:
+    """Tell whether only programs on this machine can reach a host name or address."""
     try:
-        await stopped.wait()
-    finally:
-        await server.stop()
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command, and return its exit status."""
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m chatlib", description="A Socket.IO chat server."
     )
-    parser.add_argument("--host", default="127.0.0.1", help="where to listen (%(default)s)")
-    parser.add_argument("--port", type=int, default=8000, help="0 takes a free one (%(default)s)")
-    parser.add_argument(
+    add = parser.add_argument
+    add("--host", default="127.0.0.1", help="where to listen (%(default)s)")
+    add("--port", type=int, default=8000, help="0 takes a free one (%(default)s)")
+    add("--history", metavar="FILE", help="keep messages in this file, and replay them")
+    add("--passcode", metavar="TEXT", help="let in only who knows this")
+    add("--secret", metavar="TEXT", help="sign users' tokens with this, to outlive a restart")
+    add("--open", action="store_true", help="let anyone on the network in, as whoever they say")
+    add(
         "--origin",
         action="append",
         metavar="URL",
         help="let pages from this origin connect, for example http://localhost:5173; repeatable",
     )
-    given = parser.parse_args(arguments)
+    return parser
+
+
+def chat_server(given: argparse.Namespace) -> ChatServer:
+    """Return the server that the command line asks for.
+
+    Raises:
+        ValueError: The command line asks for something that is not safe, or makes no sense.
+    """
+    if not is_loopback(given.host) and given.passcode is None and not given.open:
+        raise ValueError(
+            f"Anyone who can reach {given.host} could come in: give a --passcode, or say --open."
+        )
+    if given.passcode is None and given.secret is not None:
+        raise ValueError("--secret signs the tokens of users let in by --passcode; give both.")
+    return ChatServer(
+        history=History(given.history) if given.history else None,
+        identity=Trusting() if given.passcode is None else Passcode(given.passcode, given.secret),
+        cors_allowed_origins=given.origin,
+    )
+
+
+async def serve(chat: ChatServer, host: str, port: int) -> None:
+    """Run a chat server until SIGINT or SIGTERM.
+
+    Args:
+        chat: The server.
+        host: The name or the address of the interface to listen on.
+        port: The port; 0 takes a free one.
+
+    Raises:
+        OSError: The address cannot be listened on.
+        sqlite3.Error: The history cannot be opened.
+    """
+    server = WebServer(chat.io)
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    # `loop.add_signal_handler` does not exist on Windows.
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signum, lambda *_: loop.call_soon_threadsafe(stopped.set))
+    if chat.history:
+        await chat.history.open()
+    try:
+        await server.start(host, port)
+        print(f"chatlib is listening on {server.url}", flush=True)
+        await stopped.wait()
+        await server.stop()
+    finally:
+        await chat.close()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command, and return its exit status."""
+    given = parser().parse_args(arguments)
     log = logging.StreamHandler(sys.stdout)
     log.setFormatter(OneLine())
     logging.getLogger("chatlib").addHandler(log)
     logging.getLogger("chatlib").setLevel(logging.INFO)
     try:
-        asyncio.run(serve(given.host, given.port, given.origin))
+        asyncio.run(serve(chat_server(given), given.host, given.port))
+    except ValueError as error:
+        return complain(str(error))
+    except sqlite3.Error as error:
+        return complain(f"chatlib cannot keep a history in {given.history}: {error}")
     except (OSError, OverflowError) as error:
-        print(f"chatlib cannot listen on {given.host}:{given.port}: {error}", file=sys.stderr)
-        return 1
+        return complain(f"chatlib cannot listen on {given.host}:{given.port}: {error}")
     return 0
+
+
+def complain(sentence: str) -> int:
+    """Say on standard error why the server does not run, and return the exit status for that."""
+    print(sentence, file=sys.stderr)
+    return 1
 
 
 if __name__ == "__main__":

@@ -8,17 +8,13 @@ server to client     ``welcome``, ``broadcast``, ``recieve-message``, ``single-m
 ``recieve-message`` is spelt as the notes and the front ends written for them spell it.
 """
 
-import functools
-import logging
+import json
 import math
 import re
 import secrets
-from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple, NotRequired, TypedDict, TypeVar
+from typing import Any, NamedTuple, NotRequired, TypedDict
 
 from socketio import packet
-
-logger = logging.getLogger("chatlib")
 
 CLIENT_EVENTS = ("message", "join-room", "leave-room")
 
@@ -44,8 +40,6 @@ EVERYONE = "everyone"
 # No group would have this by chance, so the form of an address alone tells a socket from a group.
 _SOCKET_ID = re.compile(r"~[A-Za-z0-9_-]{22}")
 
-_Server = TypeVar("_Server")
-
 
 class BadInputError(ValueError):
     """Something a client sent breaks the contract; the message is the sentence to answer with."""
@@ -64,6 +58,7 @@ class Ack(TypedDict):
 
     ok: bool
     error: NotRequired[str]
+    id: NotRequired[int]
     room: NotRequired[str | int | float]
 
 
@@ -98,6 +93,40 @@ def read_auth(sid: str, auth: Any) -> Sender:
             raise BadInputError("name must be text.")
         sender["name"] = auth["name"]
     return sender
+
+
+def read_offset(given: Any) -> int | None:
+    """Return the ``offset`` in a client's ``auth``, or in what it gives to ``join-room``.
+
+    Args:
+        given: Anything; only an object can have an offset.
+
+    Raises:
+        BadInputError: The offset is not a message's id.
+    """
+    offset = given.get("offset") if isinstance(given, dict) else None
+    if offset is not None and (type(offset) is not int or not 0 <= offset < 2**53):
+        raise BadInputError("offset must be the id of a message, or 0.")
+    return offset
+
+
+def read_room(given: Any) -> Any:
+    """Return the room's name in what a client gave to ``join-room``.
+
+    Args:
+        given: The name alone, or an object with ``room``, and perhaps an ``offset``.
+    """
+    return given.get("room") if isinstance(given, dict) else given
+
+
+def read_key(data: Any) -> str | None:
+    """Return the ``key`` of a message, by which it can be sent again.
+
+    Raises:
+        BadInputError: The key is not non-empty text or a number.
+    """
+    has_key = isinstance(data, dict) and "key" in data
+    return _text_or_number(data["key"], "key") if has_key else None
 
 
 def read_address(data: Any) -> Address:
@@ -182,49 +211,54 @@ def refused(sentence: str) -> Ack:
     return {"ok": False, "error": sentence}
 
 
-def acknowledged(
-    handler: Callable[[_Server, str, Any], Awaitable[Ack]],
-) -> Callable[..., Awaitable[Ack]]:
-    """Make a handler of one argument answer every call, with an error where it has to.
+class NotFiniteError(ValueError):
+    """A number in JSON is infinite, or not a number."""
 
-    Without it python-socketio answers nothing when a handler raises or is called with another
-    number of arguments, and the client waits until its own timeout.
 
-    Args:
-        handler: The method; what it returns is the acknowledgement.
+class FiniteJson:
+    """JSON as browsers read it: Python's own also reads and writes ``NaN`` and ``Infinity``.
 
-    Returns:
-        The method to register. It answers `BadInputError` with its sentence; any other exception it
-        logs, and answers with a sentence that tells the client nothing of the server's inside.
+    One client could otherwise send a message that closes the connection of every browser.
     """
 
-    @functools.wraps(handler)
-    async def answer(server: _Server, sid: str, *data: Any) -> Ack:
-        try:
-            if len(data) != 1:
-                raise BadInputError(f"One argument was expected, {len(data)} came.")
-            return await handler(server, sid, data[0])
-        except BadInputError as error:
-            return refused(str(error))
-        except Exception:
-            logger.exception("The handler %s failed", handler.__name__)
-            return refused("The server failed to do this; the failure is in its log.")
+    @staticmethod
+    def dumps(*args: Any, **kwargs: Any) -> str:
+        """Write JSON."""
+        return json.dumps(*args, allow_nan=False, **kwargs)
 
-    return answer
+    @staticmethod
+    def loads(text: str) -> Any:
+        """Read JSON, or raise `NotFiniteError`."""
+        return json.loads(text, parse_float=_finite, parse_constant=_finite)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise NotFiniteError("A number must be finite.")
+    return number
 
 
 class ChatPacket(packet.Packet):  # type: ignore[misc]
     """A Socket.IO packet whose event name is never one of the reserved names.
 
-    An event that a client named ``connect``, or did not name with text at all, comes out as a
-    `REFUSED_EVENT`, which has no handler of its own, with the name as its only argument.
+    An event that a client named ``connect``, or did not name with text at all, or whose data is not
+    JSON that every client can read, comes out as a `REFUSED_EVENT`; that has no handler of its own.
     """
+
+    json = FiniteJson
 
     data: Any
 
     def decode(self, encoded_packet: str) -> int:
         """Decode a packet from the wire, and return the number of attachments to come."""
-        attachments: int = super().decode(encoded_packet)
+        try:
+            attachments: int = super().decode(encoded_packet)
+        except (NotFiniteError, RecursionError):
+            # The type and the acknowledgement's number come before the data: it can be answered.
+            if self.packet_type != packet.EVENT:
+                raise
+            self.data, attachments = [REFUSED_EVENT], 0
         if self.packet_type in (packet.EVENT, packet.BINARY_EVENT):
             event = self.data[0] if isinstance(self.data, list) and self.data else None
             if not isinstance(event, str) or event in RESERVED_EVENTS:

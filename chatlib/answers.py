@@ -1,0 +1,57 @@
+"""Every event is answered: in its turn, and with one clear sentence where it is refused."""
+
+import functools
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol, TypeVar
+
+from chatlib.members import Members
+from chatlib.messages import Ack, BadInputError, refused
+
+logger = logging.getLogger("chatlib")
+
+
+class HasMembers(Protocol):
+    """A server that knows who is in the chat."""
+
+    members: Members
+
+
+_Server = TypeVar("_Server", bound=HasMembers)
+
+
+def acknowledged(
+    handler: Callable[[_Server, str, Any], Awaitable[Ack]],
+) -> Callable[..., Awaitable[Ack]]:
+    """Make a handler of one argument answer every call, one after the other for each socket.
+
+    Without it python-socketio answers nothing when a handler raises or is called with another
+    number of arguments, and the client waits until its own timeout; and it runs the handlers of
+    one socket's events side by side.
+
+    Args:
+        handler: The method; what it returns is the acknowledgement.
+
+    Returns:
+        The method to register. It answers `BadInputError` with its sentence; any other exception it
+        logs, and answers with a sentence that tells the client nothing of the server's inside.
+    """
+
+    @functools.wraps(handler)
+    async def answer(server: _Server, sid: str, *data: Any) -> Ack:
+        member = server.members.get(sid)
+        if member is None:
+            return refused("This connection has ended.")
+        try:
+            member.allowance.take()
+            if len(data) != 1:
+                raise BadInputError(f"One argument was expected, {len(data)} came.")
+            async with member.turn:
+                return await handler(server, sid, data[0])
+        except BadInputError as error:
+            return refused(str(error))
+        except Exception:
+            logger.exception("The handler %s failed", handler.__name__)
+            return refused("The server failed to do this; the failure is in its log.")
+
+    return answer

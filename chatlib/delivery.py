@@ -1,0 +1,83 @@
+"""From an accepted message to the sockets that it is for, now or when they come back."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from chatlib.circuit import Circuit
+from chatlib.history import History, Message
+from chatlib.messages import Ack, BadInputError, read_offset
+
+
+class Delivery:
+    """Delivers messages; with a history, once they are kept, and again to those who missed them.
+
+    Args:
+        io: The server whose sockets they go to.
+        history: Where they are kept, if anywhere.
+    """
+
+    def __init__(self, io: Circuit, history: History | None) -> None:
+        self._io = io
+        self._history = history
+        if history:
+            history.deliver_with(self._emit)
+
+    async def send(self, message: Message) -> Ack:
+        """Deliver a message, and return its acknowledgement.
+
+        Raises:
+            BadInputError: The history cannot keep it.
+        """
+        if not self._history:
+            await self._emit(message)
+            return {"ok": True}
+        return {"ok": True, "id": await self._history.append(message)}
+
+    def read_offset(self, given: Any) -> int | None:
+        """Return the ``offset`` that a client gave, if any.
+
+        Raises:
+            BadInputError: It is not a message's id, or nothing is kept here.
+        """
+        offset = read_offset(given)
+        if offset is not None and not self._history:
+            raise BadInputError("This server keeps no history.")
+        return offset
+
+    async def let_in(self, sid: str, rooms: Sequence[str], offset: int | None = None) -> None:
+        """Bring a socket into rooms; with an offset, once it has got what it missed there.
+
+        What is delivered meanwhile comes next: no message is left out, and none comes twice.
+
+        Args:
+            sid: The socket.
+            rooms: The rooms of one group, or the socket's own audience.
+            offset: The id of the last message that the client has.
+        """
+        if offset is None or not self._history:
+            await self._enter(sid, rooms)
+            return
+        start, left_out = await self._history.start_of_replay(rooms, offset)
+        if left_out:
+            await self._io.emit("history-gap", {"after": offset, "missed": left_out}, to=sid)
+        async for page in self._history.missed(rooms, start):
+            await self._emit_again(page, sid)
+            start = page[-1].id
+            await self._io.drained(sid)
+        async with self._history.turn:  # nothing else is delivered until the socket is in
+            async for page in self._history.missed(rooms, start):
+                await self._emit_again(page, sid)
+            await self._enter(sid, rooms)
+
+    async def _emit(self, message: Message) -> None:
+        # In a tuple, `None` is still one argument.
+        data = (message.delivered_data(),)
+        await self._io.emit(message.event, data, to=message.rooms, skip_sid=message.skip)
+
+    async def _emit_again(self, messages: Sequence[Message], sid: str) -> None:
+        for message in messages:
+            await self._io.emit(message.event, (message.delivered_data(),), to=sid)
+
+    async def _enter(self, sid: str, rooms: Sequence[str]) -> None:
+        for room in rooms if self._io.manager.is_connected(sid, "/") else ():
+            await self._io.enter_room(sid, room)
