@@ -23,6 +23,7 @@ CLIENT_EVENTS = ("message", "join-room", "leave-room")
 RESERVED_EVENTS = frozenset(
     {
         "*",
+        "refused event",
         "__disconnect_final",
         "connect",
         "connect_error",
@@ -32,6 +33,7 @@ RESERVED_EVENTS = frozenset(
         "removeListener",
     }
 )
+# What becomes of such an event; the sentence to answer with is its argument.
 REFUSED_EVENT = "refused event"
 
 # The one room that is not a group, a user or a socket: everybody whose connection was accepted.
@@ -242,8 +244,8 @@ def _finite(text: str) -> float:
 class ChatPacket(packet.Packet):  # type: ignore[misc]
     """A Socket.IO packet whose event name is never one of the reserved names.
 
-    An event that a client named ``connect``, or did not name with text at all, or whose data is not
-    JSON that every client can read, comes out as a `REFUSED_EVENT`; that has no handler of its own.
+    An event that a client named ``connect``, or did not name with text at all, or whose data not
+    every client can read, comes out as a `REFUSED_EVENT` with the sentence to answer with.
     """
 
     json = FiniteJson
@@ -254,13 +256,17 @@ class ChatPacket(packet.Packet):  # type: ignore[misc]
         """Decode a packet from the wire, and return the number of attachments to come."""
         try:
             attachments: int = super().decode(encoded_packet)
-        except (NotFiniteError, RecursionError):
+        except (NotFiniteError, RecursionError) as error:
             # The type and the acknowledgement's number come before the data: it can be answered.
             if self.packet_type != packet.EVENT:
                 raise
-            self.data, attachments = [REFUSED_EVENT], 0
+            too_deep = isinstance(error, RecursionError)
+            self.data = [REFUSED_EVENT, "The data nests too deep." if too_deep else str(error)]
+            return 0
         if self.packet_type in (packet.EVENT, packet.BINARY_EVENT):
             event = self.data[0] if isinstance(self.data, list) and self.data else None
-            if not isinstance(event, str) or event in RESERVED_EVENTS:
-                self.data = [REFUSED_EVENT, event]
+            if not isinstance(event, str):
+                self.data = [REFUSED_EVENT, "An event needs a name."]
+            elif event in RESERVED_EVENTS:
+                self.data = [REFUSED_EVENT, f"Socket.IO keeps the name {event} for itself."]
         return attachments

@@ -18,6 +18,7 @@ from chatlib.members import Members
 from chatlib.messages import (
     CLIENT_EVENTS,
     EVERYONE,
+    REFUSED_EVENT,
     Ack,
     BadInputError,
     group_room,
@@ -138,6 +139,8 @@ class ChatServer:
 
     async def unknown(self, event: str, sid: str, *data: Any) -> Ack:  # noqa: ARG002
         """Answer an event that the chat does not know."""
+        if event == REFUSED_EVENT:
+            return refused(data[0])
         return refused(f"There is no such event here; there are {', '.join(CLIENT_EVENTS)}.")
 
     async def send(
