@@ -25,10 +25,12 @@ class WebServer:
 
     Attributes:
         url: Where it listens, for example ``http://127.0.0.1:8000``; empty before `start`.
+        address: The same as host and port.
     """
 
     def __init__(self, io: socketio.AsyncServer) -> None:
         self.url = ""
+        self.address = ("", 0)
         self._io = io
         self._runner = web.AppRunner(application(io), access_log=None)
         self._background = _BackgroundTasks(io)
@@ -50,7 +52,8 @@ class WebServer:
             await self._runner.cleanup()
             raise
         shown = f"[{host}]" if ":" in host else host
-        self.url = f"http://{shown}:{self._runner.addresses[0][1]}"
+        self.address = (host, self._runner.addresses[0][1])
+        self.url = f"http://{shown}:{self.address[1]}"
         self._background.track()
 
     async def stop(self) -> None:

@@ -1,5 +1,6 @@
 """A live client with a name: a real `socketio.AsyncClient` that the lab listens to."""
 
+import asyncio
 import contextvars
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -8,6 +9,14 @@ import socketio
 from socketio.exceptions import TimeoutError as SocketTimeoutError
 
 from chatlib.lab.wire import LabTimeoutError, Wire
+
+# Where a client is asked to reconnect, it does not let a reader wait: the defaults are seconds.
+_DEFAULTS = {
+    "reconnection": False,
+    "reconnection_delay": 0.02,
+    "reconnection_delay_max": 0.1,
+    "randomization_factor": 0,
+}
 
 
 class Client(socketio.AsyncClient):  # type: ignore[misc]
@@ -18,6 +27,7 @@ class Client(socketio.AsyncClient):  # type: ignore[misc]
 
     Attributes:
         name: What pictures and errors call it.
+        was_connected: Whether it has been connected, and has not left by itself.
     """
 
     def __init__(
@@ -29,11 +39,13 @@ class Client(socketio.AsyncClient):  # type: ignore[misc]
         **options: Any,
     ) -> None:
         # python-socketio's own handling of Interrupt stops the event loop, and with it the kernel.
-        super().__init__(**{"reconnection": False} | options | {"handle_sigint": False})
+        super().__init__(**_DEFAULTS | options | {"handle_sigint": False})
         self.name = name
         self._wire = wire
         self._timeout = timeout
         self._before_connect = before_connect
+        self.was_connected = False
+        self._background: set[asyncio.Task[Any]] = set()
         self._lab_headers = wire.attach_client(self, name)
 
     def __repr__(self) -> str:
@@ -64,14 +76,20 @@ class Client(socketio.AsyncClient):  # type: ignore[misc]
             Exception: What a handler raised meanwhile.
         """
         timeout = wait_timeout or self._timeout
-        await self._before_connect(self)
+        reconnecting = asyncio.current_task() in self._background
+        if not reconnecting:
+            await self._before_connect(self)
         connecting = super().connect(
             url,
             headers={**(headers or {}), **self._lab_headers},
             transports=transports or ["websocket"],
-            wait_timeout=2 * timeout,
+            wait_timeout=timeout if reconnecting else 2 * timeout,
             **options,
         )
+        if reconnecting:  # by itself: python-socketio looks after the failures
+            await connecting
+            self._wire.notify()
+            return
         try:
             # ipykernel prints under the cell whose context a task was created in. In an empty
             # context it falls back to the cell that runs.
@@ -81,6 +99,19 @@ class Client(socketio.AsyncClient):  # type: ignore[misc]
         except BaseException:
             await self.leave()
             raise
+        self.was_connected = True
+
+    async def disconnect(self) -> None:
+        """Disconnect, as `socketio.AsyncClient.disconnect` does."""
+        self.was_connected = False
+        await super().disconnect()
+
+    def start_background_task(self, target: Any, *args: Any, **kwargs: Any) -> asyncio.Task[Any]:
+        """Start a background task, as `socketio.AsyncClient.start_background_task` does."""
+        task: asyncio.Task[Any] = super().start_background_task(target, *args, **kwargs)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+        return task
 
     async def leave(self) -> None:
         """Disconnect, stop to reconnect, or do nothing: whatever it takes to be gone."""

@@ -6,7 +6,7 @@ import random
 import re
 import string
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, Self
 
@@ -14,9 +14,10 @@ import socketio
 from IPython.display import display
 
 from chatlib.lab.client import Client
+from chatlib.lab.faults import Tunnel
 from chatlib.lab.interrupt import InterruptWatch
 from chatlib.lab.pictures import Matrix, SequenceDiagram
-from chatlib.lab.trace import Trace
+from chatlib.lab.trace import SERVER, Fault, Trace
 from chatlib.lab.wire import Wire
 from chatlib.web import WebServer
 
@@ -38,8 +39,9 @@ class Lab:
         self._name = name
         self._timeout = timeout
         self._loop = asyncio.get_running_loop()
-        self._wire = Wire(io, self.trace)
+        self._wire = Wire(self.trace)
         self._web = WebServer(io)
+        self._tunnel: Tunnel | None = None
         self._interrupts = InterruptWatch()
         self._clients: dict[str, Client] = {}
         self._generate_id = io.eio.generate_id
@@ -51,6 +53,7 @@ class Lab:
         *,
         name: str = "lab",
         seed: int | None = None,
+        faults: bool = False,
         timeout: float = 5.0,
     ) -> Self:
         """Start a server on a free port of this machine.
@@ -62,6 +65,8 @@ class Lab:
                 can run again.
             seed: With a seed, the socket ids are the same at every run, so that they can be shown.
                 A real server draws them at random.
+            faults: Whether `cut`, `half_open`, `delay` and `stop_server` are to be used. The
+                clients then connect through a tunnel.
             timeout: How long the lab waits for anything, in seconds.
 
         Returns:
@@ -79,18 +84,17 @@ class Lab:
         lab = cls(io, name, timeout)
         if seed is not None:
             lab._seed_ids(seed)
-        lab._wire.attach()
         # Registered first: a lab that does not start is closed like any other by the next.
         _open_labs[name] = lab
         # In an empty context, ipykernel prints under the cell that runs; see `Client.connect`.
-        await asyncio.create_task(lab._web.start(), context=contextvars.Context())
+        await asyncio.create_task(lab._start(faults), context=contextvars.Context())
         lab._interrupts.start()
         return lab
 
     @property
     def url(self) -> str:
         """Where the server listens, for `Client.connect`."""
-        return self._web.url
+        return self._tunnel.url if self._tunnel else self._web.url
 
     def client(self, name: str, **options: Any) -> Client:
         """Return a client that is not connected yet, so that it can have handlers first.
@@ -105,12 +109,13 @@ class Lab:
         """
         return Client(name, self._wire, self._timeout, self._welcome, **options)
 
-    async def join(self, *names: str, auth: Any = None) -> Any:
+    async def join(self, *names: str, auth: Any = None, **options: Any) -> Any:
         """Connect new clients, one after the other.
 
         Args:
             *names: Their names. Earlier clients of those names leave first, unrecorded.
             auth: What each of them tells the server about itself.
+            **options: Passed on to `socketio.AsyncClient`, for example ``reconnection=True``.
 
         Returns:
             The client, or for several names a tuple of clients in that order.
@@ -123,7 +128,7 @@ class Lab:
         if not names:
             raise TypeError("Give the name of at least one client.")
         await self._see_off(names)
-        clients = tuple(self.client(name) for name in names)
+        clients = tuple(self.client(name, **options) for name in names)
         for client in clients:
             await client.connect(self.url, auth=auth)
             await self.settle()
@@ -167,6 +172,61 @@ class Lab:
         """
         return self.trace.ids.get(sid) or self._wire.name_of(sid) or sid
 
+    async def cut(self, client: Client) -> None:
+        """Cut a client's wire without a goodbye, once all is quiet; it stays cut until `mend`.
+
+        It waits until both ends have noticed.
+        """
+        tunnel = await self._break(client.name, "the wire is cut")
+        await self._gone(client.name, tunnel.cut)
+
+    async def half_open(self, client: Client) -> None:
+        """Let nothing through a client's wire from now on, with both ends none the wiser."""
+        tunnel = await self._break(client.name, "nothing comes through")
+        tunnel.freeze(client.name)
+        self._wire.break_link(client.name)
+
+    async def delay(self, client: Client, seconds: float) -> None:
+        """Hold up everything on a client's wire by ``seconds``, in both directions."""
+        tunnel = await self._break(client.name, f"the wire is {seconds:g} s slow")
+        tunnel.slow_down(client.name, seconds)
+        self._wire.slow_link(client.name, is_slow=True)
+
+    async def mend(self, client: Client) -> None:
+        """Mend a client's wire, and wait until a client that reconnects is back."""
+        tunnel = self._faulty_tunnel()
+        self.trace.add(Fault(client.name, "the wire is mended"))
+        self._wire.slow_link(client.name, is_slow=False)
+        if tunnel.is_frozen(client.name):  # what was held back is lost, as it would be
+            await self._gone(client.name, tunnel.cut)
+        await self._back(client, tunnel)
+
+    async def stop_server(self) -> None:
+        """Stop the server as if it was killed, once all is quiet: no client gets a goodbye.
+
+        It waits until every client has noticed.
+        """
+        tunnel = await self._break(SERVER, "the server is killed")
+        for client in self._clients.values():
+            await self._gone(client.name, tunnel.cut)
+        await self._web.stop()
+
+    async def start_server(self, io: socketio.AsyncServer | None = None) -> None:
+        """Start the server again, and wait until the clients that reconnect are back, one by one.
+
+        Args:
+            io: The server that takes the place of the one that was stopped; by default, the same.
+        """
+        tunnel = self._faulty_tunnel()
+        self._io = io or self._io
+        self._web = WebServer(self._io)
+        self._wire.attach(self._io)
+        self.trace.add(Fault(SERVER, "the server is back"))
+        await asyncio.create_task(self._web.start(), context=contextvars.Context())
+        tunnel.lead_to(*self._web.address)
+        for client in self._clients.values():
+            await self._back(client, tunnel)
+
     async def close(self) -> None:
         """Disconnect every client and stop the server.
 
@@ -178,6 +238,8 @@ class Lab:
         for client in self._clients.values():
             await client.leave()
         await self._web.stop()
+        if self._tunnel:
+            await self._tunnel.stop()
         self._interrupts.stop()
         self._wire.detach()
         self._io.eio.generate_id = self._generate_id
@@ -193,6 +255,36 @@ class Lab:
         traceback: TracebackType | None,
     ) -> None:
         await self.close()
+
+    async def _start(self, faults: bool) -> None:
+        self._wire.attach(self._io)
+        await self._web.start()
+        if faults:
+            self._tunnel = Tunnel()
+            self._tunnel.lead_to(*self._web.address)
+            await self._tunnel.start()
+
+    def _faulty_tunnel(self) -> Tunnel:
+        if not self._tunnel:
+            raise RuntimeError("Open the lab with Lab.open(io, faults=True) to break its wires.")
+        return self._tunnel
+
+    async def _break(self, where: str, what: str) -> Tunnel:
+        tunnel = self._faulty_tunnel()
+        await self.settle()
+        self.trace.add(Fault(where, what))
+        return tunnel
+
+    async def _gone(self, name: str, close: Callable[[str], None]) -> None:
+        await self._wire.gone(name, lambda: close(name), self._timeout)
+
+    async def _back(self, client: Client, tunnel: Tunnel) -> None:
+        tunnel.mend(client.name)
+        if client.reconnection and client.was_connected:
+            await self._wire.until(
+                lambda: client.connected, self._timeout, f"{client.name} to be back"
+            )
+        await self.settle()
 
     async def _welcome(self, client: Client) -> None:
         """Let a client that connects take the place of an earlier one of its name."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import svg
 
-from chatlib.lab.trace import SERVER, Emission, Packet, Step, Trace
+from chatlib.lab.trace import SERVER, Emission, Fault, Packet, Step, Trace
 
 _WIDTH = 860  # an output area of JupyterLab on a small screen shows this without scaling
 _MARGIN = 20
@@ -49,6 +49,8 @@ _STYLE = """
 .chatlib .answer-tip { fill: var(--soft); }
 .chatlib .lost-tip { stroke: var(--lost); stroke-width: 2; fill: none; }
 .chatlib .pill { fill: var(--pill); stroke: var(--down); }
+.chatlib .fault { fill: var(--page); stroke: var(--lost); stroke-width: 1.6; }
+.chatlib .in-fault { fill: var(--lost); }
 .chatlib .not { fill: var(--page); stroke: var(--soft); stroke-width: 1.6; }
 .chatlib .rule { stroke: var(--edge); }
 """
@@ -99,16 +101,21 @@ class SequenceDiagram(Picture):
         columns = {name: edge + gap * index for index, name in enumerate(names)}
         canvas = _Canvas(columns, gap, 2 * edge + gap * (len(names) - 1))
         for step in self._steps:
-            if isinstance(step, Emission):
-                canvas.emission(step, self._label(step))
-            else:
-                canvas.packet(step, *self._label(step))
+            match step:
+                case Emission():
+                    canvas.emission(step, self._label(step))
+                case Packet():
+                    canvas.packet(step, *self._label(step))
+                case Fault():
+                    canvas.fault(step)
         if not self._steps:
             canvas.note("Nothing has happened.")
         return canvas.document(f"What {_and(names)} said to each other", self.text())
 
     def _lines(self, step: Step) -> list[str]:
         width = max(len(name) for name in [*self._clients, SERVER])
+        if isinstance(step, Fault):
+            return [f"{step.where:{width}} ⚡ {step.what}"]
         title = " ".join(filter(None, self._label(step)))
         if isinstance(step, Packet):
             return [_line(step, width, title)]
@@ -118,7 +125,7 @@ class SequenceDiagram(Picture):
             lines.append(f"{SERVER:{width}} ○ {_and(missed)}: not {title}")
         return lines or [f"{SERVER:{width}} ○ nobody: {title}"]
 
-    def _label(self, step: Step) -> tuple[str, str]:
+    def _label(self, step: Packet | Emission) -> tuple[str, str]:
         """Return an event's name, and what it carried."""
         if isinstance(step, Packet) and step.kind != "event":
             title = f"answer to {step.event}" if step.kind == "ack" else step.kind
@@ -225,6 +232,16 @@ class _Canvas:
         for name in missed:
             self._ring(self._columns[name], self._y)
         self._y += 20
+
+    def fault(self, fault: Fault) -> None:
+        """Write on a lifeline what was done to it."""
+        width = _text_width(fault.what) + 20
+        middle = self._columns[fault.where]
+        left = min(max(middle - width / 2, 8), self._width - width - 8)
+        self._y += 4
+        self._rect("fault", left, self._y, width, 22, 4)
+        self._text(left + width / 2, self._y + 15, fault.what, "", width, "in-fault")
+        self._y += 36
 
     def row(self, title: str, subtitle: str, marks: dict[str, str]) -> None:
         """Draw one row of a matrix."""
@@ -338,7 +355,13 @@ def _arrow_style(packet: Packet) -> str:
 def _taking_part(steps: Iterable[Step]) -> set[str]:
     names: set[str] = set()
     for step in steps:
-        names.update(step.present if isinstance(step, Emission) else (step.source, step.target))
+        match step:
+            case Emission():
+                names.update(step.present)
+            case Packet():
+                names.update((step.source, step.target))
+            case Fault():
+                names.add(step.where)
     return names - {SERVER}
 
 

@@ -61,7 +61,20 @@ class Emission:
         return [name for name in self.present if name not in heard]
 
 
-Step = Packet | Emission
+@dataclass(eq=False)
+class Fault:
+    """Something that broke, or was mended, on purpose.
+
+    Attributes:
+        where: Whose wire, or `SERVER`.
+        what: What happened to it.
+    """
+
+    where: str
+    what: str
+
+
+Step = Packet | Emission | Fault
 
 
 @dataclass

@@ -23,7 +23,7 @@ from socketio import packet
 from chatlib.lab.trace import SERVER, Emission, Packet, Trace
 
 # A lab client tells the server its name in this header of its first request.
-_NAME_HEADER = "X-Chatlib-Name"
+NAME_HEADER = "X-Chatlib-Name"
 _NAME_IN_ENVIRON = "HTTP_X_CHATLIB_NAME"
 
 # A packet waits at most this many seconds for one that was sent before it: the order of outputs is
@@ -38,6 +38,11 @@ _emission: contextvars.ContextVar[Emission | None] = contextvars.ContextVar(
     "emission", default=None
 )
 _handler: contextvars.ContextVar[str] = contextvars.ContextVar("handler", default="")
+
+
+def name_in_header(value: str) -> str:
+    """Return the client's name that a `NAME_HEADER` carries."""
+    return unquote(value)
 
 
 class LabTimeoutError(TimeoutError):
@@ -68,11 +73,13 @@ class _Link:
         name = environ.get(_NAME_IN_ENVIRON)
         self.eio_sid = eio_sid
         self.environ = environ
-        self.name = guest if name is None else unquote(name)
+        self.name = guest if name is None else name_in_header(name)
         self.is_lab_client = name is not None
         self.server_open = True
         self.client_open = False
         self.accepted = False
+        self.is_broken = False
+        self.is_slow = False
         self.goodbye: Packet | None = None
         self.up: deque[Packet] = deque()
         self.down: deque[Packet] = deque()
@@ -80,40 +87,44 @@ class _Link:
 
     @property
     def settled(self) -> bool:
-        return not self.is_lab_client or self.server_open == self.client_open
+        return not self.is_lab_client or self.is_broken or self.server_open == self.client_open
 
 
 class Wire:
     """Records what one server and the lab's clients say to each other.
 
     Args:
-        io: The server.
         trace: Where to record.
     """
 
-    def __init__(self, io: socketio.AsyncServer, trace: Trace) -> None:
+    def __init__(self, trace: Trace) -> None:
         self.errors: list[Exception] = []
-        self._io = io
+        self._io: socketio.AsyncServer = None
         self._trace = trace
         self._links: dict[str, _Link] = {}
         self._client_links: dict[engineio.AsyncClient, _Link] = {}
-        self._under_way: dict[Packet, str] = {}
+        self._under_way: dict[Packet, _Link] = {}
         self._running: dict[object, str] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._changes = Changes()
-        self._undo: list[Callable[[], None]] = []
+        self._undo_server: list[Callable[[], None]] = []
+        self._undo_clients: list[Callable[[], None]] = []
         self._log = _ErrorLog(self._failed)
 
     # -- listening --------------------------------------------------------------------------------
 
-    def attach(self) -> None:
-        """Begin to listen on the server's side."""
-        self._replace(self._io, "emit", self._emit)
-        self._replace(self._io, "start_background_task", self._start_background_task)
-        self._replace(self._io.eio, "send_packet", self._server_sends)
-        self._replace_handler(self._io.eio, "connect", self._server_connects)
-        self._replace_handler(self._io.eio, "message", self._server_receives)
-        self._replace_handler(self._io.eio, "disconnect", self._server_disconnects)
+    def attach(self, io: socketio.AsyncServer) -> None:
+        """Begin to listen on the server's side; the server may be another one each time."""
+        _undo(self._undo_server)
+        self._io = io
+        self._undo_server += [
+            _replace(io, "emit", self._emit),
+            _replace(io, "start_background_task", self._start_background_task),
+            _replace(io.eio, "send_packet", self._server_sends),
+            _replace_handler(io.eio, "connect", self._server_connects),
+            _replace_handler(io.eio, "message", self._server_receives),
+            _replace_handler(io.eio, "disconnect", self._server_disconnects),
+        ]
         logging.getLogger("chatlib").addHandler(self._log)
 
     def attach_client(self, client: socketio.AsyncClient, name: str) -> dict[str, str]:
@@ -123,17 +134,19 @@ class Wire:
             The headers to connect with.
         """
         eio = client.eio
-        self._replace(eio, "send", partial(self._client_sends, eio))
-        self._replace_handler(eio, "message", partial(self._client_receives, eio))
-        self._replace_handler(eio, "disconnect", partial(self._client_disconnects, eio))
+        self._undo_clients += [
+            _replace(eio, "send", partial(self._client_sends, eio)),
+            _replace_handler(eio, "message", partial(self._client_receives, eio)),
+            _replace_handler(eio, "disconnect", partial(self._client_disconnects, eio)),
+        ]
         self._trace.add_client(name)
-        return {_NAME_HEADER: quote(name)}
+        return {NAME_HEADER: quote(name)}
 
     def detach(self) -> None:
         """Stop to listen, and cancel the clients' handlers that still run."""
         logging.getLogger("chatlib").removeHandler(self._log)
-        while self._undo:
-            self._undo.pop()()
+        _undo(self._undo_server)
+        _undo(self._undo_clients)
         for task in self._tasks:
             task.cancel()
 
@@ -143,24 +156,45 @@ class Wire:
         links = self._links.values()
         return next((link.name for link in links if link.environ is environ), None)
 
-    def _replace(self, owner: Any, name: str, listener: Callable[..., Any]) -> None:
-        original = getattr(owner, name)
-        setattr(owner, name, partial(listener, original=original))
-        self._undo.append(lambda: setattr(owner, name, original))
+    def break_link(self, name: str) -> None:
+        """Wait no longer for what is on a client's wire: nothing comes through it any more."""
+        for link in self._links.values():
+            if link.name == name:
+                link.is_broken = True
+                for sent in (*link.up, *link.down):
+                    self._under_way.pop(sent, None)
+        self._changes.notify()
 
-    def _replace_handler(
-        self,
-        eio: engineio.AsyncServer | engineio.AsyncClient,
-        event: str,
-        listener: Callable[..., Any],
-    ) -> None:
-        original = eio.handlers[event]
+    def slow_link(self, name: str, *, is_slow: bool) -> None:
+        """Let others overtake what is on a client's wire."""
+        for link in self._links.values():
+            if link.name == name:
+                link.is_slow = is_slow
+        self._changes.notify()
 
-        async def handler(*args: Any) -> Any:
-            return await listener(*args, original=original)
+    async def gone(self, name: str, close: Callable[[], None], timeout: float) -> None:
+        """Close a client's connection, and wait until both ends have noticed.
 
-        eio.on(event, handler)
-        self._undo.append(lambda: eio.on(event, original))
+        Args:
+            name: The client's name.
+            close: What closes it.
+            timeout: How long to wait, in seconds.
+
+        Raises:
+            LabTimeoutError: That took too long.
+            Exception: What a handler raised meanwhile.
+        """
+        links = [link for link in self._links.values() if link.name == name]
+        close()
+        await self.until(
+            lambda: not any(link.server_open or link.client_open for link in links),
+            timeout,
+            f"both ends to see that {name} is cut off",
+        )
+
+    def notify(self) -> None:
+        """Let all that wait look again."""
+        self._changes.notify()
 
     # -- waiting ----------------------------------------------------------------------------------
 
@@ -179,6 +213,25 @@ class Wire:
                 await self._changes.until(lambda: self.errors or self._quiet())
         except TimeoutError:
             raise LabTimeoutError(f"Waited {timeout:g} s for {self._what_is_left()}.") from None
+        self.raise_errors()
+
+    async def until(self, true: Callable[[], object], timeout: float, what: str) -> None:
+        """Wait until something is true.
+
+        Args:
+            true: What is looked at whenever anything has changed.
+            timeout: How long to wait, in seconds.
+            what: Who waits for what, for the error.
+
+        Raises:
+            LabTimeoutError: That took too long.
+            Exception: What a handler raised meanwhile.
+        """
+        try:
+            async with asyncio.timeout(timeout):
+                await self._changes.until(lambda: self.errors or true())
+        except TimeoutError:
+            raise LabTimeoutError(f"Waited {timeout:g} s for {what}.") from None
         self.raise_errors()
 
     async def watch(
@@ -206,14 +259,9 @@ class Wire:
         task = asyncio.create_task(coroutine, context=context)
         task.add_done_callback(lambda _: self._changes.notify())
         try:
-            async with asyncio.timeout(timeout):
-                await self._changes.until(lambda: self.errors or task.done())
-        except TimeoutError:
-            raise LabTimeoutError(f"Waited {timeout:g} s for {what}.") from None
+            await self.until(task.done, timeout, what)
         finally:
-            if not task.done():
-                task.cancel()
-        self.raise_errors()
+            task.cancel()
         return await task
 
     def raise_errors(self) -> None:
@@ -232,7 +280,7 @@ class Wire:
 
     def _what_is_left(self) -> str:
         parts = [f"{what} to end" for what in self._running.values()]
-        parts += [f"{what} to arrive" for what in self._under_way.values()]
+        parts += [f"{_title(sent)} to reach {sent.target}" for sent in self._under_way]
         parts += [f"both ends to see that {link.name} has gone" for link in self._unsettled()]
         return ", and for ".join(parts[:3]) or "the lab to become quiet"
 
@@ -287,7 +335,7 @@ class Wire:
     ) -> None:
         link = self._links[eio_sid]
         if not link.up:  # a client that is not the lab's
-            self._depart(link.up, self._read(link, data, link.name, SERVER))
+            self._depart(link.up, self._read(link, data, link.name, SERVER), link)
         arrived = await self._arrive(link.up)
         with self._handling(f"the server's handler of {_title(arrived)}"):
             await original(eio_sid, data)
@@ -299,7 +347,7 @@ class Wire:
         if link and is_message and socket and not socket.closed:
             sent = self._read(link, pkt.data, SERVER, link.name)
             if link.is_lab_client:
-                self._depart(link.down, sent)
+                self._depart(link.down, sent, link)
             else:
                 sent.arrived = True
                 self._record(sent)
@@ -335,7 +383,7 @@ class Wire:
         if eio.state == "connected":
             link = self._client_links[eio] = self._links[eio.sid]
             link.client_open = True
-            self._depart(link.up, self._read(link, data, link.name, SERVER))
+            self._depart(link.up, self._read(link, data, link.name, SERVER), link)
         await original(data)
 
     async def _client_receives(
@@ -391,9 +439,10 @@ class Wire:
             link.asked[source, read.id] = event
         return Packet("event", source, target, str(event), tuple(arguments))
 
-    def _depart(self, queue: deque[Packet], sent: Packet) -> None:
+    def _depart(self, queue: deque[Packet], sent: Packet, link: _Link) -> None:
         queue.append(sent)
-        self._under_way[sent] = f"{_title(sent)} on its way to {sent.target}"
+        if not link.is_broken:
+            self._under_way[sent] = link
         if sent.event != "(binary)":
             self._record(sent)
 
@@ -416,7 +465,9 @@ class Wire:
         return arrived
 
     def _is_next(self, arrived: Packet) -> bool:
-        return arrived not in self._under_way or next(iter(self._under_way)) is arrived
+        in_order = (sent for sent, link in self._under_way.items() if not link.is_slow)
+        link = self._under_way.get(arrived)
+        return link is None or link.is_slow or next(in_order) is arrived
 
     # -- handlers ---------------------------------------------------------------------------------
 
@@ -439,6 +490,31 @@ class Wire:
             error.add_note(f"Raised in {where}.")
             self.errors.append(error)
         self._changes.notify()
+
+
+def _replace(owner: Any, name: str, listener: Callable[..., Any]) -> Callable[[], None]:
+    """Put a listener before a method, and return what takes it away again."""
+    original = getattr(owner, name)
+    setattr(owner, name, partial(listener, original=original))
+    return lambda: setattr(owner, name, original)
+
+
+def _replace_handler(
+    eio: engineio.AsyncServer | engineio.AsyncClient, event: str, listener: Callable[..., Any]
+) -> Callable[[], None]:
+    """Put a listener before an Engine.IO handler, and return what takes it away again."""
+    original = eio.handlers[event]
+
+    async def handler(*args: Any) -> Any:
+        return await listener(*args, original=original)
+
+    eio.on(event, handler)
+    return lambda: eio.on(event, original)
+
+
+def _undo(steps: list[Callable[[], None]]) -> None:
+    while steps:
+        steps.pop()()
 
 
 def _title(sent: Packet) -> str:

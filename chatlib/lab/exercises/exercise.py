@@ -11,7 +11,7 @@ from typing import Any, Literal
 import socketio
 
 from chatlib.lab.lab import Lab
-from chatlib.lab.trace import SERVER, Emission, Packet
+from chatlib.lab.trace import SERVER, Emission, Packet, Step
 from chatlib.lab.wire import LabTimeoutError
 
 # An answer that hangs is told so after this many seconds.
@@ -184,11 +184,13 @@ async def run(answer: Callable[..., Any], *arguments: Any) -> Any:
     return await result if inspect.isawaitable(result) else result
 
 
-def _deliveries(step: Packet | Emission) -> list[Packet]:
-    if isinstance(step, Emission):
-        return [packet for packet in step.deliveries if packet.arrived]
-    is_delivery = step.kind == "event" and step.source == SERVER and step.arrived
-    return [step] if is_delivery else []
+def _deliveries(step: Step) -> list[Packet]:
+    match step:
+        case Emission():
+            return [packet for packet in step.deliveries if packet.arrived]
+        case Packet(kind="event", arrived=True) if step.source == SERVER:
+            return [step]
+    return []
 
 
 def _same_code(answer: Callable[..., Any], starter: str) -> bool:
