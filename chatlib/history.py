@@ -83,7 +83,9 @@ class Message:
 
     def delivered_data(self) -> Any:
         """Return what clients get: the data, with the id if there is a place for it."""
-        return self.data | {"id": self.id} if self.id and isinstance(self.data, dict) else self.data
+        if not self.id or not isinstance(self.data, dict):
+            return self.data
+        return {"id": self.id} | self.data | {"id": self.id}  # first to see, last to win
 
 
 Deliver = Callable[[Message], Awaitable[None]]

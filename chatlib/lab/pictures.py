@@ -96,7 +96,7 @@ class SequenceDiagram(Picture):
         """Return the diagram as an SVG document."""
         half = len(self._clients) // 2
         names = [*self._clients[:half], SERVER, *self._clients[half:]]
-        gap = min((_WIDTH - 2 * _MARGIN - 110) / max(len(names) - 1, 1), 250)
+        gap = min((_WIDTH - 2 * _MARGIN - 110) / max(len(names) - 1, 1), 300)
         edge = _MARGIN + max(_text_width(name) for name in (names[0], names[-1])) / 2 + 14
         columns = {name: edge + gap * index for index, name in enumerate(names)}
         canvas = _Canvas(columns, gap, 2 * edge + gap * (len(names) - 1))
