@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import socketio
+from socketio.exceptions import ConnectionError
 from socketio.exceptions import TimeoutError as SocketTimeoutError
 
 from chatlib.lab.wire import LabTimeoutError, Wire
@@ -71,12 +72,15 @@ class Client(socketio.AsyncClient):  # type: ignore[misc]
             **options: Passed on, for example ``auth``.
 
         Raises:
-            socketio.exceptions.ConnectionError: The server refused.
+            socketio.exceptions.ConnectionError: The server refused, or it is connected already.
             LabTimeoutError: The server did not answer.
             Exception: What a handler raised meanwhile.
         """
+        __tracebackhide__ = True
         timeout = wait_timeout or self._timeout
         reconnecting = asyncio.current_task() in self._background
+        if self.connected:
+            raise ConnectionError("Already connected")
         if not reconnecting:
             await self._before_connect(self)
         connecting = super().connect(
@@ -96,8 +100,10 @@ class Client(socketio.AsyncClient):  # type: ignore[misc]
             await self._wire.watch(
                 connecting, timeout, f"{self.name} to be connected", contextvars.Context()
             )
-        except BaseException:
+        except BaseException as error:
             await self.leave()
+            if isinstance(error, ConnectionError) and self.name in self._wire.refusals:
+                error.add_note(f"The server said: {self._wire.refusals.pop(self.name)}")
             raise
         self.was_connected = True
 
@@ -140,6 +146,7 @@ class Client(socketio.AsyncClient):  # type: ignore[misc]
             LabTimeoutError: No answer came.
             Exception: What a handler raised meanwhile.
         """
+        __tracebackhide__ = True
         timeout = timeout or self._timeout
         what = f"the server to answer {self.name}'s {event!r}"
         calling = super().call(event, data, namespace, 2 * timeout)

@@ -21,6 +21,9 @@ from chatlib.lab.trace import SERVER, Fault, Trace
 from chatlib.lab.wire import Wire
 from chatlib.web import WebServer
 
+# A lab that closes gives handlers so many seconds to end.
+_CALM = 0.5
+
 _open_labs: dict[str, "Lab"] = {}
 
 
@@ -45,6 +48,7 @@ class Lab:
         self._interrupts = InterruptWatch()
         self._clients: dict[str, Client] = {}
         self._generate_id = io.eio.generate_id
+        self._is_closed = False
 
     @classmethod
     async def open(
@@ -125,6 +129,7 @@ class Lab:
             LabTimeoutError: A client was not connected in time.
             Exception: What a handler raised meanwhile.
         """
+        __tracebackhide__ = True
         if not names:
             raise TypeError("Give the name of at least one client.")
         await self._see_off(names)
@@ -141,10 +146,12 @@ class Lab:
             LabTimeoutError: That took too long; the message says what was still to come.
             Exception: What a handler raised meanwhile, on either side.
         """
+        __tracebackhide__ = True
         await self._wire.settle(self._timeout)
 
     async def show(self) -> None:
         """Wait until all is quiet, then draw what happened since the last picture."""
+        __tracebackhide__ = True
         display(await self.picture())  # type: ignore[no-untyped-call]
 
     async def who_heard(self) -> None:
@@ -152,16 +159,19 @@ class Lab:
 
         It shows every emission since the lab was opened or cleared; of equal ones, the last.
         """
+        __tracebackhide__ = True
         await self.settle()
         display(Matrix(self.trace))  # type: ignore[no-untyped-call]
 
     async def picture(self) -> SequenceDiagram:
         """Return what `show` displays."""
+        __tracebackhide__ = True
         await self.settle()
         return SequenceDiagram(self.trace, self.trace.take())
 
     async def clear(self) -> None:
         """Wait until all is quiet, then forget what happened until now."""
+        __tracebackhide__ = True
         await self.settle()
         self.trace.clear()
 
@@ -177,23 +187,27 @@ class Lab:
 
         It waits until both ends have noticed.
         """
+        __tracebackhide__ = True
         tunnel = await self._break(client.name, "the wire is cut")
         await self._gone(client.name, tunnel.cut)
 
     async def half_open(self, client: Client) -> None:
         """Let nothing through a client's wire from now on, with both ends none the wiser."""
+        __tracebackhide__ = True
         tunnel = await self._break(client.name, "nothing comes through")
         tunnel.freeze(client.name)
         self._wire.break_link(client.name)
 
     async def delay(self, client: Client, seconds: float) -> None:
         """Hold up everything on a client's wire by ``seconds``, in both directions."""
+        __tracebackhide__ = True
         tunnel = await self._break(client.name, f"the wire is {seconds:g} s slow")
         tunnel.slow_down(client.name, seconds)
         self._wire.slow_link(client.name, is_slow=True)
 
     async def mend(self, client: Client) -> None:
         """Mend a client's wire, and wait until a client that reconnects is back."""
+        __tracebackhide__ = True
         tunnel = self._faulty_tunnel()
         self.trace.add(Fault(client.name, "the wire is mended"))
         self._wire.slow_link(client.name, is_slow=False)
@@ -206,6 +220,7 @@ class Lab:
 
         It waits until every client has noticed.
         """
+        __tracebackhide__ = True
         tunnel = await self._break(SERVER, "the server is killed")
         for client in self._clients.values():
             await self._gone(client.name, tunnel.cut)
@@ -217,6 +232,7 @@ class Lab:
         Args:
             io: The server that takes the place of the one that was stopped; by default, the same.
         """
+        __tracebackhide__ = True
         tunnel = self._faulty_tunnel()
         self._io = io or self._io
         self._web = WebServer(self._io)
@@ -233,10 +249,15 @@ class Lab:
         Raises:
             Exception: What a handler raised and no cell has shown yet.
         """
+        __tracebackhide__ = True
+        if self._is_closed:
+            return
+        self._is_closed = True
         if _open_labs.get(self._name) is self:
             del _open_labs[self._name]
         for client in self._clients.values():
             await client.leave()
+        await self._wire.calm_down(_CALM)
         await self._web.stop()
         if self._tunnel:
             await self._tunnel.stop()
@@ -254,6 +275,7 @@ class Lab:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        __tracebackhide__ = True
         await self.close()
 
     async def _start(self, faults: bool) -> None:
@@ -270,15 +292,18 @@ class Lab:
         return self._tunnel
 
     async def _break(self, where: str, what: str) -> Tunnel:
+        __tracebackhide__ = True
         tunnel = self._faulty_tunnel()
         await self.settle()
         self.trace.add(Fault(where, what))
         return tunnel
 
     async def _gone(self, name: str, close: Callable[[str], None]) -> None:
+        __tracebackhide__ = True
         await self._wire.gone(name, lambda: close(name), self._timeout)
 
     async def _back(self, client: Client, tunnel: Tunnel) -> None:
+        __tracebackhide__ = True
         tunnel.mend(client.name)
         if client.reconnection and client.was_connected:
             await self._wire.until(
@@ -288,11 +313,13 @@ class Lab:
 
     async def _welcome(self, client: Client) -> None:
         """Let a client that connects take the place of an earlier one of its name."""
+        __tracebackhide__ = True
         if self._clients.get(client.name) is not client:
             await self._see_off([client.name])
         self._clients[client.name] = client
 
     async def _see_off(self, names: Iterable[str]) -> None:
+        __tracebackhide__ = True
         ghosts = [self._clients.pop(name) for name in names if name in self._clients]
         for ghost in ghosts:
             await ghost.leave()
@@ -314,8 +341,7 @@ class Lab:
 
         def generate() -> str:
             # Other characters in the same form, as the form may mean something to the server.
-            return re.sub(
-                "[A-Za-z0-9]", lambda _: choice(string.ascii_letters + string.digits), generate_id()
-            )
+            characters = string.ascii_letters + string.digits
+            return re.sub("[A-Za-z0-9_-]", lambda _: choice(characters), generate_id())
 
         self._io.eio.generate_id = generate

@@ -276,6 +276,7 @@ class _Canvas:
             viewBox=svg.ViewBoxSpec(0, 0, _n(self._width), _n(height)),
             width=_n(self._width),
             height=_n(height),
+            style="max-width: 100%; height: auto",
             extra={"role": "img"},
             elements=[
                 svg.Title(text=_escape(title)),

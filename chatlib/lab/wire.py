@@ -48,6 +48,9 @@ def name_in_header(value: str) -> str:
 class LabTimeoutError(TimeoutError):
     """Something in the lab took too long; the message says who waited for what."""
 
+    def _render_traceback_(self) -> list[str]:
+        return [f"{type(self).__name__}: {self}"]  # IPython would show where the lab waits
+
 
 class Changes:
     """Lets tasks wait until something that they look at has changed."""
@@ -99,6 +102,8 @@ class Wire:
 
     def __init__(self, trace: Trace) -> None:
         self.errors: list[Exception] = []
+        # What the server last said to each client that it refused.
+        self.refusals: dict[str, Any] = {}
         self._io: socketio.AsyncServer = None
         self._trace = trace
         self._links: dict[str, _Link] = {}
@@ -184,6 +189,7 @@ class Wire:
             LabTimeoutError: That took too long.
             Exception: What a handler raised meanwhile.
         """
+        __tracebackhide__ = True
         links = [link for link in self._links.values() if link.name == name]
         close()
         await self.until(
@@ -208,12 +214,23 @@ class Wire:
             LabTimeoutError: That took too long.
             Exception: What a handler raised.
         """
+        __tracebackhide__ = True
         try:
             async with asyncio.timeout(timeout):
                 await self._changes.until(lambda: self.errors or self._quiet())
         except TimeoutError:
             raise LabTimeoutError(f"Waited {timeout:g} s for {self._what_is_left()}.") from None
         self.raise_errors()
+
+    async def calm_down(self, timeout: float) -> None:
+        """Give what still runs a little time to end, and keep its errors for later.
+
+        Args:
+            timeout: How long to wait, in seconds.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                await self._changes.until(self._quiet)
 
     async def until(self, true: Callable[[], object], timeout: float, what: str) -> None:
         """Wait until something is true.
@@ -227,6 +244,7 @@ class Wire:
             LabTimeoutError: That took too long.
             Exception: What a handler raised meanwhile.
         """
+        __tracebackhide__ = True
         try:
             async with asyncio.timeout(timeout):
                 await self._changes.until(lambda: self.errors or true())
@@ -256,16 +274,20 @@ class Wire:
             LabTimeoutError: It took too long.
             Exception: What the coroutine raised, or a handler.
         """
+        __tracebackhide__ = True
         task = asyncio.create_task(coroutine, context=context)
         task.add_done_callback(lambda _: self._changes.notify())
         try:
             await self.until(task.done, timeout, what)
         finally:
             task.cancel()
-        return await task
+        if error := task.exception():
+            raise _without_library(error)
+        return task.result()
 
     def raise_errors(self) -> None:
         """Raise what handlers raised since the last time, if anything."""
+        __tracebackhide__ = True
         errors, self.errors = self.errors, []
         if len(errors) == 1:
             raise errors[0]
@@ -427,6 +449,7 @@ class Wire:
                     return Packet("connected", source, target)
                 return Packet("connect", source, target, data=(read.data,) if read.data else ())
             case packet.CONNECT_ERROR:
+                self.refusals[target] = read.data
                 return Packet("refused", source, target, data=(read.data,))
             case packet.DISCONNECT:
                 link.goodbye = Packet("disconnect", source, target)
@@ -434,7 +457,7 @@ class Wire:
             case packet.ACK | packet.BINARY_ACK:
                 event = link.asked.pop((target, read.id), "")
                 return Packet("ack", source, target, event, tuple(read.data or ()))
-        event, *arguments = read.data or [""]
+        event, *arguments = _without_placeholders(read.data or [""])
         if read.id is not None:
             link.asked[source, read.id] = event
         return Packet("event", source, target, str(event), tuple(arguments))
@@ -488,8 +511,36 @@ class Wire:
     def _failed(self, error: Exception, where: str) -> None:
         if error not in self.errors:
             error.add_note(f"Raised in {where}.")
-            self.errors.append(error)
+            self.errors.append(_without_library(error))
         self._changes.notify()
+
+
+def _without_library(error: BaseException) -> Any:
+    """Return an error without the frames of the libraries that called what raised it.
+
+    Where that leaves none, IPython shows the error alone.
+    """
+    start = error.__traceback__
+    while start and _is_library(start.tb_frame.f_globals.get("__name__", "")):
+        start = start.tb_next
+    if not start:
+        error._render_traceback_ = lambda: [  # type: ignore[attr-defined]
+            f"{type(error).__name__}: {error}",
+            *getattr(error, "__notes__", []),
+        ]
+    return error.with_traceback(start)
+
+
+def _is_library(module: str) -> bool:
+    return module.split(".")[0] in ("asyncio", "engineio", "socketio") or "chatlib.lab." in module
+
+
+def _without_placeholders(data: Any) -> Any:
+    if isinstance(data, dict):
+        if data.get("_placeholder"):
+            return "<binary>"
+        return {key: _without_placeholders(value) for key, value in data.items()}
+    return [_without_placeholders(value) for value in data] if isinstance(data, list) else data
 
 
 def _replace(owner: Any, name: str, listener: Callable[..., Any]) -> Callable[[], None]:
@@ -523,10 +574,10 @@ def _title(sent: Packet) -> str:
     return f"{what.get(sent.kind, sent.kind)} from {sent.source}"
 
 
-def _as_tuple(value: str | list[str] | None) -> tuple[str, ...]:
+def _as_tuple(value: Any) -> tuple[str, ...]:
     if value is None:
         return ()
-    return (value,) if isinstance(value, str) else tuple(value)
+    return tuple(value) if isinstance(value, list | tuple) else (value,)
 
 
 class _ErrorLog(logging.Handler):

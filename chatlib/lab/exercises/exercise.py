@@ -1,6 +1,7 @@
 """What an exercise is, and how an answer is judged: by what live clients hear of it."""
 
 import ast
+import asyncio
 import inspect
 import json
 import textwrap
@@ -16,6 +17,10 @@ from chatlib.lab.wire import LabTimeoutError
 
 # An answer that hangs is told so after this many seconds.
 _TIMEOUT = 2.0
+_PLAY_TIMEOUT = 6.0
+
+# JupyterLab breaks longer lines in the middle of a word.
+_LINE = 88
 
 _ANYTHING: Any = object()
 
@@ -39,7 +44,7 @@ class Verdict:
     def __str__(self) -> str:
         """Return the verdict as a learner reads it."""
         sign = {"right": "✓ Right.", "wrong": "✗ Not right.", "not yet": "… Not yet."}[self.kind]
-        return f"{sign} {self.message}"
+        return textwrap.fill(f"{sign} {self.message}", _LINE)
 
 
 class Stage:
@@ -168,11 +173,14 @@ class Exercise:
         io = socketio.AsyncServer(async_mode="aiohttp")
         try:
             async with await Lab.open(io, name=f"exercise {self.number}", timeout=_TIMEOUT) as lab:
-                await self.play(answer, Stage(io, lab))
+                async with asyncio.timeout(_PLAY_TIMEOUT):
+                    await self.play(answer, Stage(io, lab))
         except WrongAnswerError as wrong:
             return Verdict("wrong", str(wrong))
         except LabTimeoutError as late:
             return Verdict("wrong", f"Something does not end. {late}")
+        except TimeoutError:
+            return Verdict("wrong", f"It does not end: {_PLAY_TIMEOUT:g} s have passed.")
         except Exception as error:  # noqa: BLE001  (the reader's code may raise anything)
             return Verdict("wrong", _told(error))
         return Verdict("right", self.praise)
@@ -203,7 +211,8 @@ def _same_code(answer: Callable[..., Any], starter: str) -> bool:
 
 def _told(error: Exception) -> str:
     where = " ".join(getattr(error, "__notes__", []))
-    return f"Your code raised {type(error).__name__}: {error}. {where}".strip()
+    what = str(error).rstrip(".")
+    return f"Your code raised {type(error).__name__}: {what}. {where}".strip()
 
 
 def _and(names: Iterable[str]) -> str:
