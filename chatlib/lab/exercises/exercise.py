@@ -123,6 +123,10 @@ class Stage:
         raise WrongAnswerError(sentence)
 
 
+def _bare_server() -> socketio.AsyncServer:
+    return socketio.AsyncServer(async_mode="aiohttp")
+
+
 @dataclass(frozen=True)
 class Exercise:
     """A task for the reader, and the means to check an answer.
@@ -134,6 +138,7 @@ class Exercise:
         solution_text: A function that is right, as source.
         praise: Why the right answer is right.
         play: Plays the answer on a stage, and raises `WrongAnswerError` if it is not right.
+        server: Makes the server of the stage; one without handlers, if not given.
     """
 
     number: str
@@ -142,6 +147,7 @@ class Exercise:
     solution_text: str
     praise: str
     play: Callable[[Callable[..., Any], Stage], Awaitable[None]]
+    server: Callable[[], socketio.AsyncServer] = _bare_server
 
     async def check(self, answer: Callable[..., Any]) -> None:
         """Try an answer with live clients, and print what comes of it.
@@ -165,7 +171,7 @@ class Exercise:
             return Verdict("wrong", "Hand over the function itself, by its name.")
         if _same_code(answer, self.starter):
             return Verdict("not yet", "Replace the ... with your code and run the cell again.")
-        io = socketio.AsyncServer(async_mode="aiohttp")
+        io = self.server()
         try:
             async with await Lab.open(io, name=f"exercise {self.number}", timeout=_TIMEOUT) as lab:
                 await self.play(answer, Stage(io, lab))
