@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import io
 import logging
 import signal
 import sys
@@ -61,6 +62,9 @@ def main(arguments: list[str] | None = None) -> int:
         help="let pages from this origin connect, for example http://localhost:5173; repeatable",
     )
     given = parser.parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A room may have a name that the terminal cannot spell.
+        sys.stdout.reconfigure(errors="backslashreplace")
     log = logging.StreamHandler(sys.stdout)
     log.setFormatter(OneLine())
     logging.getLogger("chatlib").addHandler(log)

@@ -9,6 +9,7 @@ server to client     ``welcome``, ``broadcast``, ``recieve-message``, ``single-m
 """
 
 import functools
+import json
 import logging
 import math
 import re
@@ -107,8 +108,10 @@ def read_address(data: Any) -> Address:
         data: The message; anything but an object has no address.
 
     Raises:
-        BadInputError: The address is not one that the contract knows.
+        BadInputError: The address is not one that the contract knows, or no client could be
+            relied on to read the message.
     """
+    _refuse_numbers_that_are_none(data)
     if not isinstance(data, dict):
         return Address()
     if "room" in data and "user" in data:
@@ -177,6 +180,15 @@ def _text_or_number(value: Any, what: str) -> str:
     raise BadInputError(f"{what} must be non-empty text or a number.")
 
 
+def _refuse_numbers_that_are_none(data: Any) -> None:
+    # Python reads NaN and 1e999, and writes them in a way that is not JSON: a client in JavaScript
+    # that is sent one closes its connection.
+    try:
+        json.dumps(data, allow_nan=False, default=lambda _: None)  # by default, bytes are an error
+    except ValueError:
+        raise BadInputError("A number in a message must be finite.") from None
+
+
 def refused(sentence: str) -> Ack:
     """Return the acknowledgement of an event that was not carried out, and why."""
     return {"ok": False, "error": sentence}
@@ -214,19 +226,49 @@ def acknowledged(
 
 
 class ChatPacket(packet.Packet):  # type: ignore[misc]
-    """A Socket.IO packet whose event name is never one of the reserved names.
+    """A Socket.IO packet whose event is neither a reserved one nor malformed.
 
-    An event that a client named ``connect``, or did not name with text at all, comes out as a
-    `REFUSED_EVENT`, which has no handler of its own, with the name as its only argument.
+    An event that a client named ``connect``, or did not name with text at all, or whose binary
+    attachments are not each used once, comes out as a `REFUSED_EVENT`, which has no handler of its
+    own, with the name as its only argument.
     """
 
     data: Any
+    packet_type: int
 
     def decode(self, encoded_packet: str) -> int:
         """Decode a packet from the wire, and return the number of attachments to come."""
         attachments: int = super().decode(encoded_packet)
-        if self.packet_type in (packet.EVENT, packet.BINARY_EVENT):
-            event = self.data[0] if isinstance(self.data, list) and self.data else None
-            if not isinstance(event, str) or event in RESERVED_EVENTS:
-                self.data = [REFUSED_EVENT, event]
+        if self.packet_type not in (packet.EVENT, packet.BINARY_EVENT):
+            return attachments
+        if not attachments:
+            # python-socketio would wait for one, and take every later packet for it.
+            self.packet_type = packet.EVENT
+        event = self.data[0] if isinstance(self.data, list) and self.data else None
+        if not isinstance(event, str):
+            self.data = [REFUSED_EVENT, None]
+        elif event in RESERVED_EVENTS or not (
+            self.packet_type == packet.EVENT or _each_used_once(self.data, attachments)
+        ):
+            self.data = [REFUSED_EVENT, event]
         return attachments
+
+
+def _each_used_once(data: Any, attachments: int) -> bool:
+    """Tell whether binary ``data`` has one placeholder for each of its attachments.
+
+    With one that has no attachment, a client in JavaScript closes its connection; with many for
+    one attachment, the server would send that attachment many times.
+    """
+    used = _placeholders(data)
+    return all(type(number) is int for number in used) and sorted(used) == [*range(attachments)]
+
+
+def _placeholders(data: Any) -> list[Any]:
+    if isinstance(data, dict):
+        if data.get("_placeholder"):
+            return [data.get("num")]
+        data = list(data.values())
+    if not isinstance(data, list):
+        return []
+    return [number for part in data for number in _placeholders(part)]
