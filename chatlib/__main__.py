@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import io
 import ipaddress
 import logging
 import signal
@@ -106,6 +107,9 @@ async def serve(chat: ChatServer, host: str, port: int) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command, and return its exit status."""
     given = parser().parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A room may have a name that the terminal cannot spell.
+        sys.stdout.reconfigure(errors="backslashreplace")
     log = logging.StreamHandler(sys.stdout)
     log.setFormatter(OneLine())
     logging.getLogger("chatlib").addHandler(log)

@@ -242,7 +242,7 @@ def _finite(text: str) -> float:
 
 
 class ChatPacket(packet.Packet):  # type: ignore[misc]
-    """A Socket.IO packet whose event name is never one of the reserved names.
+    """A Socket.IO packet whose event is neither a reserved one nor malformed.
 
     An event that a client named ``connect``, or did not name with text at all, or whose data not
     every client can read, comes out as a `REFUSED_EVENT` with the sentence to answer with.
@@ -251,6 +251,7 @@ class ChatPacket(packet.Packet):  # type: ignore[misc]
     json = FiniteJson
 
     data: Any
+    packet_type: int
 
     def decode(self, encoded_packet: str) -> int:
         """Decode a packet from the wire, and return the number of attachments to come."""
@@ -258,15 +259,47 @@ class ChatPacket(packet.Packet):  # type: ignore[misc]
             attachments: int = super().decode(encoded_packet)
         except (NotFiniteError, RecursionError) as error:
             # The type and the acknowledgement's number come before the data: it can be answered.
-            if self.packet_type != packet.EVENT:
+            if self.packet_type not in (packet.EVENT, packet.BINARY_EVENT):
                 raise
             too_deep = isinstance(error, RecursionError)
             self.data = [REFUSED_EVENT, "The data nests too deep." if too_deep else str(error)]
-            return 0
-        if self.packet_type in (packet.EVENT, packet.BINARY_EVENT):
-            event = self.data[0] if isinstance(self.data, list) and self.data else None
-            if not isinstance(event, str):
-                self.data = [REFUSED_EVENT, "An event needs a name."]
-            elif event in RESERVED_EVENTS:
-                self.data = [REFUSED_EVENT, f"Socket.IO keeps the name {event} for itself."]
+            binary = self.packet_type == packet.BINARY_EVENT
+            return int(encoded_packet[1:].partition("-")[0]) if binary else 0
+        if self.packet_type not in (packet.EVENT, packet.BINARY_EVENT):
+            return attachments
+        if not attachments:
+            # python-socketio would wait for one, and take every later packet for it.
+            self.packet_type = packet.EVENT
+        if why := self._why_refused(attachments):
+            self.data = [REFUSED_EVENT, why]
         return attachments
+
+    def _why_refused(self, attachments: int) -> str:
+        event = self.data[0] if isinstance(self.data, list) and self.data else None
+        if not isinstance(event, str):
+            return "An event needs a name."
+        if event in RESERVED_EVENTS:
+            return f"Socket.IO keeps the name {event} for itself."
+        if self.packet_type == packet.BINARY_EVENT and not _each_used_once(self.data, attachments):
+            return "Each binary attachment must be used once."
+        return ""
+
+
+def _each_used_once(data: Any, attachments: int) -> bool:
+    """Tell whether binary ``data`` has one placeholder for each of its attachments.
+
+    With one that has no attachment, a client in JavaScript closes its connection; with many for
+    one attachment, the server would send that attachment many times.
+    """
+    used = _placeholders(data)
+    return all(type(number) is int for number in used) and sorted(used) == [*range(attachments)]
+
+
+def _placeholders(data: Any) -> list[Any]:
+    if isinstance(data, dict):
+        if data.get("_placeholder"):
+            return [data.get("num")]
+        data = list(data.values())
+    if not isinstance(data, list):
+        return []
+    return [number for part in data for number in _placeholders(part)]

@@ -61,6 +61,8 @@ class WebServer:
 
         `AppRunner.cleanup` alone would wait for the clients to leave by themselves.
         """
+        if not self.url:  # never started
+            return
         for site in list(self._runner.sites):
             await site.stop()
         # Each waits for its goodbye to be sent, which a client that hangs never lets happen.
@@ -70,12 +72,22 @@ class WebServer:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._connections_gone(), GRACE)
         for connection in self._connections():
+            transport = connection.transport
             connection.force_close()
-        await self._io.shutdown()
+            if transport:  # a mere close waits until all is sent, which such a client never lets be
+                transport.abort()
+        await self._shut_down()
         await _cancel(goodbyes)
         await self._background.cancel()
         await self._runner.cleanup()
         self._io.eio.sockets.clear()
+
+    async def _shut_down(self) -> None:
+        await self._io.shutdown()
+        # As before the first client, or nobody would watch them when `io` starts again.
+        eio = self._io.eio
+        eio.service_task_handle = eio.service_task_event = None
+        eio.start_service_task = True
 
     def _connections(self) -> list[web.RequestHandler]:
         return list(self._runner.server.connections) if self._runner.server else []

@@ -1,4 +1,7 @@
 import asyncio
+import os
+import subprocess
+import sys
 import threading
 
 import pytest_asyncio
@@ -66,6 +69,73 @@ async def flush(*clients):
     for _ in range(2):
         for client in clients:
             await client.call("flush", timeout=TIMEOUT)
+
+
+async def eventually(condition):
+    """Wait until ``condition()`` is true, for what no acknowledgement can tell."""
+    async with asyncio.timeout(TIMEOUT):
+        while not condition():  # noqa: ASYNC110  (whatever it waits for tells nobody)
+            await asyncio.sleep(0.005)
+
+
+class Command:
+    """``python -m chatlib``, running; what it prints goes to files, which never block it."""
+
+    def __init__(self, folder, arguments, environment):
+        self._out, self._err = folder / "stdout", folder / "stderr"
+        with self._out.open("wb") as out, self._err.open("wb") as err:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "chatlib", *arguments],
+                stdout=out,
+                stderr=err,
+                env=os.environ | {"PYTHONIOENCODING": "utf-8"} | environment,
+            )
+
+    @property
+    def lines(self):
+        return self._out.read_text("utf-8").splitlines()
+
+    @property
+    def errors(self):
+        return self._err.read_text("utf-8").splitlines()
+
+    @property
+    def url(self):
+        return self.lines[0].rpartition(" ")[2]
+
+    async def listening(self):
+        await eventually(lambda: self.lines or self._process.poll() is not None)
+        assert self.lines, self.errors
+
+    async def ended(self):
+        """Return the exit status."""
+        await eventually(lambda: self._process.poll() is not None)
+        return self._process.returncode
+
+    def signal(self, signum):
+        self._process.send_signal(signum)
+
+    def kill(self):
+        self._process.kill()
+        self._process.wait(TIMEOUT)
+
+
+@pytest_asyncio.fixture
+async def command(tmp_path):
+    """Start ``python -m chatlib``: ``await command("--port", "0")`` returns once it listens."""
+    started = []
+
+    async def start(*arguments, listening=True, **environment):
+        folder = tmp_path / str(len(started))
+        folder.mkdir()
+        started.append(Command(folder, arguments, environment))
+        if listening:
+            await started[-1].listening()
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.kill()
 
 
 @pytest_asyncio.fixture(autouse=True)

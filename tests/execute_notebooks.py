@@ -4,6 +4,7 @@ Run twice, it changes nothing: what differs from run to run, or from one machine
 written.
 """
 
+import re
 import sys
 from pathlib import Path
 
@@ -23,24 +24,46 @@ def lessons() -> list[Path]:
     return sorted(NOTEBOOKS.glob("*.ipynb"))
 
 
-def executed(path: Path) -> str:
-    """Return a notebook's text with outputs from an execution in a new kernel."""
+def executed(path: Path, passes: int = 1) -> list[str]:
+    """Return a notebook's text with outputs, after each of several passes in one new kernel."""
     notebook = nbformat.read(path, as_version=4)
-    NotebookClient(
+    client = NotebookClient(
         notebook,
         timeout=CELL_TIMEOUT,
         kernel_name="python3",
         record_timing=False,
         coalesce_streams=True,
         resources={"metadata": {"path": str(path.parent)}},
-    ).execute()
-    notebook.metadata = METADATA
-    return nbformat.writes(notebook) + "\n"
+    )
+    texts = []
+    with client.setup_kernel():
+        for _ in range(passes):
+            before = client.code_cells_executed
+            for index, cell in enumerate(notebook.cells):
+                client.execute_cell(cell, index)
+            _count_from_one(notebook, before)
+            notebook.metadata = METADATA
+            texts.append(nbformat.writes(notebook) + "\n")
+    return texts
+
+
+def _count_from_one(notebook: nbformat.NotebookNode, before: int) -> None:
+    """Take from all execution counts the number of cells that were executed ``before``."""
+
+    def earlier(match: re.Match[str]) -> str:
+        return f"In[{int(match[1]) - before}]"
+
+    for cell in notebook.cells:
+        for counted in [cell, *cell.get("outputs", [])]:
+            if counted.get("execution_count"):
+                counted.execution_count -= before
+            if "traceback" in counted:
+                counted.traceback = [re.sub(r"In\[(\d+)\]", earlier, t) for t in counted.traceback]
 
 
 def main(arguments: list[str]) -> None:
     for path in [Path(argument) for argument in arguments] or lessons():
-        text = executed(path)
+        [text] = executed(path)
         print("unchanged" if path.read_text(encoding="utf-8") == text else "changed", path.name)
         path.write_text(text, encoding="utf-8")
 

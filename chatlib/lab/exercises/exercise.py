@@ -128,6 +128,10 @@ class Stage:
         raise WrongAnswerError(sentence)
 
 
+def _bare_server() -> socketio.AsyncServer:
+    return socketio.AsyncServer(async_mode="aiohttp")
+
+
 @dataclass(frozen=True)
 class Exercise:
     """A task for the reader, and the means to check an answer.
@@ -139,6 +143,7 @@ class Exercise:
         solution_text: A function that is right, as source.
         praise: Why the right answer is right.
         play: Plays the answer on a stage, and raises `WrongAnswerError` if it is not right.
+        server: Makes the server of the stage; one without handlers, if not given.
     """
 
     number: str
@@ -147,6 +152,7 @@ class Exercise:
     solution_text: str
     praise: str
     play: Callable[[Callable[..., Any], Stage], Awaitable[None]]
+    server: Callable[[], socketio.AsyncServer] = _bare_server
 
     async def check(self, answer: Callable[..., Any]) -> None:
         """Try an answer with live clients, and print what comes of it.
@@ -170,7 +176,7 @@ class Exercise:
             return Verdict("wrong", "Hand over the function itself, by its name.")
         if _same_code(answer, self.starter):
             return Verdict("not yet", "Replace the ... with your code and run the cell again.")
-        io = socketio.AsyncServer(async_mode="aiohttp")
+        io = self.server()
         try:
             async with await Lab.open(io, name=f"exercise {self.number}", timeout=_TIMEOUT) as lab:
                 async with asyncio.timeout(_PLAY_TIMEOUT):
