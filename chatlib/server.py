@@ -96,7 +96,7 @@ class ChatServer:
         await self.io.emit("welcome", f"Welcome to the server {sid}", to=sid)
         await self.io.emit("broadcast", f"{sid} joined the server", to=EVERYONE, skip_sid=sid)
         if offset is not None:
-            await self.delivery.let_in(sid, member.audience, offset)
+            await self.catch_up(sid, member.audience, offset)
 
     @acknowledged
     async def message(self, sid: str, data: Any) -> Ack:
@@ -107,12 +107,12 @@ class ChatServer:
             data = data | {"from": self.members[sid].sender}
 
         if to.room:
-            return await self.send("single-message", data, to=to.room, sid=sid, skip_sid=sid)
+            return await self.send(sid, "single-message", data, to=to.room, skip_sid=sid)
         if to.user:
-            return await self.send("single-message", data, to=to.user, sid=sid, skip_sid=sid)
+            return await self.send(sid, "single-message", data, to=to.user, skip_sid=sid)
         if to.others:
-            return await self.send("recieve-message", data, to=EVERYONE, sid=sid, skip_sid=sid)
-        return await self.send("recieve-message", data, to=EVERYONE, sid=sid)
+            return await self.send(sid, "recieve-message", data, to=EVERYONE, skip_sid=sid)
+        return await self.send(sid, "recieve-message", data, to=EVERYONE)
 
     @acknowledged
     async def join_room(self, sid: str, room: Any) -> Ack:
@@ -144,14 +144,22 @@ class ChatServer:
         return refused(f"There is no such event here; there are {', '.join(CLIENT_EVENTS)}.")
 
     async def send(
-        self, event: str, data: Any, *, to: str, sid: str, skip_sid: str | None = None
+        self, sid: str, event: str, data: Any, *, to: str, skip_sid: str | None = None
     ) -> Ack:
-        """Emit a message of a socket; with a history, once it is kept."""
+        """Emit what a socket sends; with a history, once it is kept."""
         user = self.members[sid].user
         key = read_key(data) if self.history else None
         self.limits.check_name(key or "")
         sender = user[0] if user else sid
         return await self.delivery.send(Message(event, to, sender, data, key, skip_sid))
+
+    async def catch_up(self, sid: str, rooms: list[str], offset: int) -> None:
+        """Give a socket what it has missed and let it in, or else end its connection."""
+        try:
+            await self.delivery.let_in(sid, rooms, offset)
+        except Exception:
+            logger.exception("The replay for %s failed", sid)
+            await self.io.disconnect(sid)  # to come back, and ask again
 
     async def close(self) -> None:
         """Close the history; the server does so when it stops."""
