@@ -12,6 +12,10 @@ import nbformat
 from nbclient import NotebookClient
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
+# The README shows the picture that this cell of this lesson draws.
+README_PICTURE = NOTEBOOKS / "pictures" / "broadcast.svg"
+README_LESSON = NOTEBOOKS / "03_broadcast.ipynb"
+README_CELL = 'await carol.emit("others"'
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -61,11 +65,20 @@ def _count_from_one(notebook: nbformat.NotebookNode, before: int) -> None:
                 counted.traceback = [re.sub(r"In\[(\d+)\]", earlier, t) for t in counted.traceback]
 
 
+def readme_picture() -> str:
+    """Return the picture that the README shows, as the lesson has it."""
+    notebook = nbformat.read(README_LESSON, as_version=4)
+    [cell] = [cell for cell in notebook.cells if cell.source.startswith(README_CELL)]
+    [picture] = [o.data["image/svg+xml"] for o in cell.outputs if o.output_type == "display_data"]
+    return picture
+
+
 def main(arguments: list[str]) -> None:
     for path in [Path(argument) for argument in arguments] or lessons():
         [text] = executed(path)
         print("unchanged" if path.read_text(encoding="utf-8") == text else "changed", path.name)
         path.write_text(text, encoding="utf-8")
+    README_PICTURE.write_text(readme_picture(), encoding="utf-8")
 
 
 if __name__ == "__main__":
