@@ -88,7 +88,10 @@ class Command:
                 [sys.executable, "-m", "chatlib", *arguments],
                 stdout=out,
                 stderr=err,
-                env=os.environ | {"PYTHONIOENCODING": "utf-8"} | environment,
+                # As a person has it: what is not flushed does not come.
+                env=os.environ
+                | {"PYTHONIOENCODING": "utf-8", "PYTHONUNBUFFERED": ""}
+                | environment,
             )
 
     @property
