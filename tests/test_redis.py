@@ -62,8 +62,8 @@ class Chat(ChatServer):
         super().__init__(**options)
         self.welcomed = set()
 
-    async def welcome(self, sid):
-        await super().welcome(sid)
+    async def welcome(self, sid, offset):
+        await super().welcome(sid, offset)
         self.welcomed.add(sid)
 
 
@@ -254,14 +254,14 @@ class TestEavesdropping:
         here, there = servers
         alice, bob = await here.connect(), await there.connect()
         checking, checked = asyncio.Event(), asyncio.Event()
-        save_session = there.chat.io.save_session
+        identify = there.chat.identity.identify
 
         async def check_for_long(*arguments):
             checking.set()
             await checked.wait()
-            await save_session(*arguments)
+            return await identify(*arguments)
 
-        monkeypatch.setattr(there.chat.io, "save_session", check_for_long)
+        monkeypatch.setattr(there.chat.identity, "identify", check_for_long)
         async with asyncio.timeout(TIMEOUT):
             connecting = asyncio.create_task(there.connect())
             await checking.wait()
