@@ -1,0 +1,331 @@
+"""The lessons in a real JupyterLab in a real browser, as a reader sees them.
+
+With ``CHATLIB_SCREENSHOTS=FOLDER`` in the environment, each lesson is also photographed there, on a
+light page and on a dark one.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import re
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+import pytest_asyncio
+from execute_notebooks import NOTEBOOKS, lessons
+from nbformat.v4 import new_code_cell, new_notebook
+from playwright.async_api import async_playwright
+
+TIMEOUT = 60  # seconds, for everything that the browser is waited for
+LESSONS = lessons()
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+SCREENSHOTS = os.environ.get("CHATLIB_SCREENSHOTS")
+
+SETTINGS = {
+    # Else only the cells on the screen are in the page.
+    "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},
+    "@jupyterlab/apputils-extension/notification": {
+        "checkForUpdates": False,
+        "doNotDisturbMode": True,
+        "fetchNews": "false",
+    },
+    "@jupyterlab/apputils-extension/themes": {"adaptive-theme": True},
+    "@jupyterlab/docmanager-extension/plugin": {"autosave": False},
+}
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+class JupyterLab:
+    """A JupyterLab with a copy of the lessons, and with nothing of its user's settings."""
+
+    def __init__(self, folder):
+        self.notebooks = folder / "notebooks"
+        shutil.copytree(NOTEBOOKS, self.notebooks)
+        settings = folder / "settings"
+        for name, values in SETTINGS.items():
+            path = settings / f"{name}.jupyterlab-settings"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(values))
+        page = folder / "config" / "labconfig" / "page_config.json"
+        page.parent.mkdir(parents=True)
+        news = "@jupyterlab/apputils-extension:announcements"
+        page.write_text(json.dumps({"disabledExtensions": {news: True}}))
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self._port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self._port}"
+        self.token = secrets.token_hex()
+        self._log = folder / "log"
+        command = [
+            sys.executable,
+            "-m",
+            "jupyterlab",
+            "--no-browser",
+            "--ServerApp.ip=127.0.0.1",
+            f"--ServerApp.port={self._port}",
+            "--ServerApp.port_retries=0",
+            f"--ServerApp.root_dir={self.notebooks}",
+            f"--IdentityProvider.token={self.token}",
+            "--LabApp.expose_app_in_browser=True",
+        ]
+        if hasattr(os, "geteuid") and os.geteuid() == 0:
+            command.append("--allow-root")
+        places = {
+            "JUPYTER_CONFIG_DIR": folder / "config",
+            "JUPYTER_DATA_DIR": folder / "data",
+            "JUPYTER_RUNTIME_DIR": folder / "runtime",
+            "JUPYTERLAB_SETTINGS_DIR": settings,
+            "JUPYTERLAB_WORKSPACES_DIR": folder / "workspaces",
+            "IPYTHONDIR": folder / "ipython",
+        }
+        environment = os.environ | {name: str(place) for name, place in places.items()}
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+
+    async def started(self):
+        async with asyncio.timeout(TIMEOUT):
+            while True:
+                assert self._process.poll() is None, self._log.read_text()
+                with contextlib.suppress(OSError):
+                    _, writer = await asyncio.open_connection("127.0.0.1", self._port)
+                    writer.close()
+                    await writer.wait_closed()
+                    return
+                await asyncio.sleep(0.05)
+
+    def stop(self):
+        # It ends its kernels as well, for which it may take its time.
+        self._process.terminate()
+        try:
+            self._process.wait(20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(5)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def jupyterlab(tmp_path_factory):
+    lab = JupyterLab(tmp_path_factory.mktemp("jupyterlab"))
+    try:
+        await lab.started()
+        yield lab
+    finally:
+        lab.stop()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def page(jupyterlab):
+    chromium = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if not chromium:
+        give_up = pytest.fail if os.environ.get("CI") else pytest.skip
+        give_up(f"none of {', '.join(BROWSERS)} is installed")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
+        )
+        page = await browser.new_page(viewport={"width": 1280, "height": 1000})
+        page.set_default_timeout(TIMEOUT * 1000)
+        await page.goto(f"{jupyterlab.url}/lab?token={jupyterlab.token}")
+        await page.wait_for_function("window.jupyterapp")
+        await page.evaluate("window.jupyterapp.restored")
+        # Room for the notebook, as on a small screen.
+        await page.evaluate("window.jupyterapp.shell.collapseLeft()")
+        yield page
+        await browser.close()
+
+
+class Notebook:
+    """A notebook that is open in the browser."""
+
+    def __init__(self, page):
+        self.page = page
+
+    async def do(self, script, argument=None):
+        """Run a function of JavaScript that is given the notebook's panel and JupyterLab."""
+        return await asyncio.wait_for(
+            self.page.evaluate(
+                f"(argument) => ({script})(window.panel, window.jupyterapp, argument)", argument
+            ),
+            TIMEOUT,
+        )
+
+    async def open(self, name):
+        await self.do(
+            """async (_, app, path) => {
+                const panel = await app.commands.execute(
+                    "docmanager:open", {path, factory: "Notebook"});
+                window.panel = panel;
+                await panel.context.ready;
+                await panel.revealed;
+                await panel.sessionContext.ready;
+            }""",
+            name,
+        )
+
+    async def close(self):
+        await self.do(
+            """async (panel) => {
+                await panel.sessionContext.shutdown();
+                panel.dispose();
+            }"""
+        )
+
+    async def run_all(self):
+        await self.do("(_, app) => app.commands.execute('notebook:run-all-cells')")
+        # The command may end before the cells do. A cell has its number when it has ended.
+        await self.page.wait_for_function(
+            """() => [...window.panel.node.querySelectorAll(".jp-CodeCell")].every((cell) =>
+                /\\d/.test(cell.querySelector(".jp-InputPrompt").innerText)
+                && [...cell.querySelectorAll(".jp-OutputArea-output img")].every(
+                    (picture) => picture.complete))"""
+        )
+
+    async def dialogs(self):
+        return await self.page.locator(".jp-Dialog").all_inner_texts()
+
+    async def cells(self):
+        """Return the prompt, the texts and the pictures of each code cell, as in the page."""
+        return await self.do(
+            """(panel) => [...panel.node.querySelectorAll(".jp-CodeCell")].map((cell) => {
+                const outputs = [...cell.querySelectorAll(".jp-OutputArea-output")];
+                const area = cell.querySelector(".jp-OutputArea").getBoundingClientRect();
+                const pictures = outputs.flatMap((one) => [...one.querySelectorAll("img, svg")]);
+                return {
+                    prompt: cell.querySelector(".jp-InputPrompt").innerText,
+                    texts: outputs.map((one) => one.innerText.trim()).filter(Boolean),
+                    pictures: pictures.map((picture) => {
+                        const box = picture.getBoundingClientRect();
+                        return {
+                            scale: box.width / (picture.naturalWidth || box.width),
+                            inside: box.left >= area.left - 1 && box.right <= area.right + 1
+                                && box.top >= area.top - 1 && box.bottom <= area.bottom + 1
+                                && box.width > 0 && box.height > 0,
+                        };
+                    }),
+                };
+            })"""
+        )
+
+    async def photograph(self, name):
+        for scheme in ("light", "dark"):
+            await self.page.emulate_media(color_scheme=scheme)
+            theme = "true" if scheme == "light" else "false"
+            await self.page.wait_for_selector(
+                f"body[data-jp-theme-light='{theme}']", state="attached"
+            )
+            await self.page.wait_for_selector("#jupyterlab-splash", state="detached")
+            for part in range(100):
+                at_the_end = await self.do(
+                    """(panel, _, part) => {
+                        const all = panel.node.querySelector(".jp-WindowedPanel-outer");
+                        all.scrollTop = part * (all.clientHeight - 100);
+                        return all.scrollTop + all.clientHeight >= all.scrollHeight - 1;
+                    }""",
+                    part,
+                )
+                photograph = await self.page.screenshot()
+                (Path(SCREENSHOTS) / f"{name}_{scheme}_{part:02}.png").write_bytes(photograph)
+                if at_the_end:
+                    break
+        await self.page.emulate_media(color_scheme="light")
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def notebook(page):
+    notebook = Notebook(page)
+    yield notebook
+    await notebook.close()
+
+
+def texts_of(cell):
+    """Return the texts that a cell's outputs have in the file, but not those of pictures."""
+    texts = []
+    for output in cell.outputs:
+        if output.output_type == "stream":
+            texts.append(output.text)
+        elif output.output_type == "error":
+            texts.append("\n".join(output.traceback))
+        elif not pictures_of(output):
+            texts.append(output.data["text/plain"])
+    return [re.sub(r"\x1b\[[\d;]*m", "", text).strip() for text in texts if text.strip()]
+
+
+def pictures_of(output):
+    return [kind for kind in output.get("data", {}) if kind.startswith("image/")]
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+async def test_run_all_shows_what_is_committed_under_each_cell(notebook, path):
+    committed = [
+        cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"
+    ]
+    await notebook.open(path.name)
+    assert await notebook.dialogs() == []  # such as "Select Kernel"
+    await notebook.do("(_, app) => app.commands.execute('notebook:clear-all-cell-outputs')")
+    await notebook.run_all()
+    assert await notebook.dialogs() == []
+    shown = await notebook.cells()
+    if SCREENSHOTS:
+        await notebook.photograph(path.stem)
+    assert [cell["prompt"] for cell in shown] == [f"[{n + 1}]:" for n in range(len(committed))]
+    for cell, reference in zip(shown, committed, strict=True):
+        assert cell["texts"] == texts_of(reference), reference.source
+        count = sum(len(pictures_of(output)) for output in reference.outputs)
+        assert len(cell["pictures"]) == count, reference.source
+        for picture in cell["pictures"]:
+            assert picture["inside"], reference.source
+            assert picture["scale"] >= 0.6, reference.source
+
+
+WAITS = """
+import asyncio
+import socketio
+from chatlib.lab import Lab
+
+io = socketio.AsyncServer(async_mode="aiohttp")
+io.on("fine", lambda sid: "fine")
+
+@io.on("slow")
+async def slow(sid):
+    await asyncio.Event().wait()
+
+lab = await Lab.open(io, timeout=300)
+alice, bob = await lab.join("alice", "bob")
+"""
+
+
+async def test_the_interrupt_button_stops_a_cell_that_waits(jupyterlab, notebook):
+    sources = [
+        WAITS,
+        "asyncio.get_running_loop().call_later(0.1, print, 'waiting')\nawait alice.call('slow')",
+        "print(await bob.call('fine'))",
+    ]
+    made_up = new_notebook(cells=[new_code_cell(source) for source in sources])
+    made_up.metadata = nbformat.read(LESSONS[0], as_version=4).metadata
+    nbformat.write(made_up, jupyterlab.notebooks / "interrupt.ipynb")
+    await notebook.open("interrupt.ipynb")
+    run = "(panel, app) => { app.commands.execute('notebook:run-cell-and-select-next'); }"
+    await notebook.do("(panel) => { panel.id = 'interrupt'; panel.content.activeCellIndex = 0; }")
+    await notebook.do(run)
+    await notebook.do(run)
+    cells = notebook.page.locator("#interrupt .jp-CodeCell")
+    await cells.nth(1).locator(".jp-OutputArea-output", has_text="waiting").wait_for()
+    await notebook.page.locator(
+        "#interrupt .jp-Toolbar-item[data-jp-item-name=interrupt] jp-button"
+    ).click()
+    await cells.nth(1).locator(".jp-OutputArea-output", has_text="CancelledError").wait_for()
+    # After an error a kernel drops, for a moment, what it was asked to run next.
+    await notebook.page.wait_for_function(
+        """() => window.panel.sessionContext.session.kernel.status == "idle"
+            && /2/.test(window.panel.node.querySelectorAll(".jp-InputPrompt")[1].innerText)"""
+    )
+    await notebook.do(run)
+    await cells.nth(2).locator(".jp-OutputArea-output", has_text="fine").wait_for()
+    assert await notebook.dialogs() == []

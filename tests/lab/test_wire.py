@@ -1,0 +1,516 @@
+import asyncio
+import inspect
+import itertools
+
+import engineio
+import pytest
+import pytest_asyncio
+import socketio
+
+from chatlib.lab import Lab
+from chatlib.lab.trace import SERVER, Emission, Packet
+from chatlib.web import WebServer
+
+TIMEOUT = 5  # seconds
+
+
+@pytest.fixture
+def io():
+    return socketio.AsyncServer(async_mode="aiohttp")
+
+
+@pytest_asyncio.fixture
+async def lab(io):
+    async with await Lab.open(io) as lab:
+        yield lab
+
+
+def told(step):
+    """Return a step in a form to compare."""
+    if isinstance(step, Emission):
+        return step.event, sorted(step.heard()), step.missed()
+    return step.kind, step.source, step.target, step.event, step.data
+
+
+async def taken(lab):
+    await lab.settle()
+    return lab.trace.take()
+
+
+# -- what is recorded ------------------------------------------------------------------------------
+
+
+async def test_a_connection(lab):
+    await lab.join("alice")
+    assert [told(step) for step in await taken(lab)] == [
+        ("connect", "alice", SERVER, "", ()),
+        ("connected", SERVER, "alice", "", ()),
+    ]
+
+
+async def test_a_connection_with_auth(lab):
+    await lab.join("alice", auth={"userId": 1})
+    connect, _ = await taken(lab)
+    assert connect.data == ({"userId": 1},)
+
+
+async def test_a_refusal(io, lab):
+    @io.on("connect")
+    async def connect(sid, environ, auth):
+        raise socketio.exceptions.ConnectionRefusedError("no")
+
+    with pytest.raises(socketio.exceptions.ConnectionError):
+        await lab.join("alice")
+    steps = await taken(lab)
+    assert [step.kind for step in steps[:2]] == ["connect", "refused"]
+    assert steps[1].data == ({"message": "no"},)
+
+
+async def test_an_event_and_its_answer(io, lab):
+    io.on("add", lambda sid, a, b: a + b)
+    alice = await lab.join("alice")
+    await lab.clear()
+    assert await alice.call("add", (1, 2)) == 3
+    steps = await taken(lab)
+    assert [told(step) for step in steps] == [
+        ("event", "alice", SERVER, "add", (1, 2)),
+        ("ack", SERVER, "alice", "add", (3,)),
+    ]
+    assert all(step.arrived for step in steps)
+
+
+async def test_an_answer_of_a_client(io, lab):
+    alice = await lab.join("alice")
+    alice.on("how old", lambda: 42)
+    await lab.clear()
+    assert await io.call("how old", to=alice.get_sid(), timeout=TIMEOUT) == 42
+    asked, answered = await taken(lab)
+    assert told(asked) == ("how old", ["alice"], [])
+    assert told(answered) == ("ack", "alice", SERVER, "how old", (42,))
+
+
+async def test_both_sides_may_ask_at_once_with_the_same_number(io, lab):
+    # Each side counts its own questions.
+    alice = await lab.join("alice")
+    alice.on("from the server", lambda: "alice's")
+    io.on("from alice", lambda sid: "server's")
+    await lab.clear()
+    answers = await asyncio.gather(
+        alice.call("from alice"), io.call("from the server", to=alice.get_sid(), timeout=TIMEOUT)
+    )
+    assert answers == ["server's", "alice's"]
+    acks = [step for step in await taken(lab) if isinstance(step, Packet) and step.kind == "ack"]
+    assert {(ack.source, ack.event) for ack in acks} == {
+        (SERVER, "from alice"),
+        ("alice", "from the server"),
+    }
+
+
+async def test_a_disconnect_by_the_client(lab):
+    alice = await lab.join("alice")
+    await lab.clear()
+    await alice.disconnect()
+    [goodbye] = await taken(lab)
+    assert told(goodbye) == ("disconnect", "alice", SERVER, "", ())
+    assert goodbye.arrived
+
+
+async def test_a_disconnect_by_the_server(io, lab):
+    alice = await lab.join("alice")
+    await lab.clear()
+    await io.disconnect(alice.get_sid())
+    [goodbye] = await taken(lab)
+    assert told(goodbye) == ("disconnect", SERVER, "alice", "", ())
+    assert goodbye.arrived
+
+
+async def test_a_connection_that_is_cut(io, lab):
+    alice, _ = await lab.join("alice", "bob")
+    await lab.clear()
+    await alice.eio.disconnect(abort=True)
+    goodbyes = await taken(lab)
+    assert [told(step) for step in goodbyes] == [("disconnect", "alice", SERVER, "", ())]
+    await io.emit("news")
+    [emission] = await taken(lab)
+    assert emission.present == ("bob",)
+
+
+async def test_who_was_there(io, lab):
+    _, bob, _ = await lab.join("alice", "bob", "carol")
+    await bob.disconnect()
+    await taken(lab)
+    await io.emit("news")
+    await lab.join("dave")
+    await io.emit("news")
+    first, second = [step for step in await taken(lab) if isinstance(step, Emission)]
+    assert first.present == ("alice", "carol")
+    assert second.present == ("alice", "carol", "dave")
+
+
+async def test_what_a_handler_emits_is_recorded_as_one_emission(io, lab):
+    @io.on("say")
+    async def say(sid, text):
+        await io.emit("said", (text, 1))
+
+    alice, _ = await lab.join("alice", "bob")
+    await lab.clear()
+    await alice.emit("say", "hi")
+    event, emission = await taken(lab)
+    assert told(event) == ("event", "alice", SERVER, "say", ("hi",))
+    assert emission.data == ("hi", 1)
+    assert [packet.target for packet in emission.deliveries] == ["alice", "bob"]
+    assert all(packet.data == ("hi", 1) for packet in emission.deliveries)
+
+
+SOMEBODY = "somebody"  # stands for the id of bob's socket in the forms below
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "to", "skip", "heard"),
+    [
+        pytest.param((), {}, (), (), "abc", id="everyone"),
+        pytest.param((), {"to": SOMEBODY}, (SOMEBODY,), (), "b", id="to a socket"),
+        pytest.param((), {"room": SOMEBODY}, (SOMEBODY,), (), "b", id="room, the older name"),
+        pytest.param((SOMEBODY,), {}, (SOMEBODY,), (), "b", id="to by position"),
+        pytest.param((None, "red"), {}, ("red",), (), "ab", id="room by position"),
+        pytest.param((None, None, SOMEBODY), {}, (), (SOMEBODY,), "ac", id="skip by position"),
+        pytest.param((), {"to": "red"}, ("red",), (), "ab", id="to a room"),
+        pytest.param((), {"to": ["red", "blue"]}, ("red", "blue"), (), "abc", id="to rooms"),
+        pytest.param((), {"skip_sid": SOMEBODY}, (), (SOMEBODY,), "ac", id="skip one"),
+        pytest.param((), {"skip_sid": [SOMEBODY]}, (), (SOMEBODY,), "ac", id="skip a list"),
+        pytest.param(
+            (), {"to": "red", "skip_sid": SOMEBODY}, ("red",), (SOMEBODY,), "a", id="to and skip"
+        ),
+        pytest.param((), {"to": "nowhere"}, ("nowhere",), (), "", id="to an empty room"),
+        pytest.param((), {"to": None}, (), (), "abc", id="to None is everyone"),
+        pytest.param((), {"to": ""}, (), (), "abc", id="to an empty text is everyone"),
+        pytest.param((), {"to": []}, (), (), "abc", id="to an empty list is everyone"),
+    ],
+)
+async def test_forms_of_emit(io, lab, arguments, options, to, skip, heard):
+    alice, bob, carol = clients = await lab.join("a", "b", "c")
+    for client, room in ((alice, "red"), (bob, "red"), (bob, "blue"), (carol, "blue")):
+        await io.enter_room(client.get_sid(), room)
+
+    def real(value):
+        if isinstance(value, str | None):
+            return bob.get_sid() if value == SOMEBODY else value
+        return type(value)(real(item) for item in value)
+
+    ears = []
+    for client in clients:
+        client.on("news", lambda text, name=client.name: ears.append(name))
+    await lab.clear()
+    await io.emit("news", "x", *real(arguments), **{key: real(options[key]) for key in options})
+    [emission] = await taken(lab)
+    assert emission.to == real(to)
+    assert emission.skip == real(skip)
+    assert emission.present == ("a", "b", "c")
+    assert sorted(emission.heard()) == list(heard)
+    assert sorted(emission.missed() + list(heard)) == ["a", "b", "c"]
+    assert sorted(ears) == list(heard)
+
+
+async def test_packets_lost_on_a_disconnect_have_not_arrived(io, lab):
+    alice, _ = await lab.join("alice", "bob")
+    heard = []
+    io.on("message", lambda sid, text: heard.append(text))
+    await lab.clear()
+    await alice.emit("message", "hi")
+    await alice.disconnect()  # overtakes what was emitted
+    steps = await taken(lab)
+    assert heard == []
+    assert [(step.kind, step.event, step.arrived) for step in steps] == [
+        ("event", "message", False),
+        ("disconnect", "", True),
+    ]
+
+
+async def test_packets_that_a_closed_client_does_not_take_have_not_arrived(io, lab):
+    alice, _ = await lab.join("alice", "bob")
+    await lab.clear()
+    await asyncio.gather(io.emit("news"), alice.eio.disconnect(abort=True))
+    emission = next(step for step in await taken(lab) if isinstance(step, Emission))
+    assert emission.heard() == {"bob"}
+    assert "alice" in emission.missed()
+    assert [packet.arrived for packet in emission.deliveries if packet.target == "alice"] == [False]
+
+
+async def test_to_a_server_that_goes_nothing_is_under_way_for_ever(io, lab):
+    alice, bob = await lab.join("alice", "bob")
+
+    @io.on("out")
+    async def out(sid):
+        await io.emit("news")
+        await io.disconnect(sid)
+
+    for _ in range(20):
+        await alice.emit("out")
+    await lab.settle()
+    assert not alice.connected
+    assert bob.connected
+
+
+async def test_a_foreign_client_is_a_guest(io, lab):
+    heard = []
+    io.on("say", lambda sid, text: heard.append((lab.name(sid), text)))
+    alice = await lab.join("alice")
+    guests = [socketio.AsyncClient(handle_sigint=False, reconnection=False) for _ in range(2)]
+    await lab.clear()
+    try:
+        for guest in guests:
+            await guest.connect(lab.url, transports=["websocket"], wait_timeout=TIMEOUT)
+        await guests[0].call("say", "hi", timeout=TIMEOUT)
+        await guests[1].call("say", "ho", timeout=TIMEOUT)
+        await io.emit("news")
+        await alice.emit("say", "hey")
+        await lab.settle()
+        assert heard == [("guest 1", "hi"), ("guest 2", "ho"), ("alice", "hey")]
+        steps = await taken(lab)
+        [emission] = [step for step in steps if isinstance(step, Emission)]
+        assert emission.heard() == {"alice", "guest 1", "guest 2"}
+        assert ("event", "guest 1", SERVER, "say", ("hi",)) in [told(step) for step in steps]
+        assert ("ack", SERVER, "guest 1", "say", ()) in [told(step) for step in steps]
+    finally:
+        for guest in guests:
+            await guest.disconnect()
+
+
+async def test_a_guest_over_polling_that_upgrades(io, lab):
+    heard = []
+    io.on("say", lambda sid, text: heard.append((lab.name(sid), text)))
+    guest = socketio.AsyncClient(handle_sigint=False, reconnection=False)
+    try:
+        await guest.connect(lab.url, wait_timeout=TIMEOUT)
+        await guest.call("say", "hi", timeout=TIMEOUT)
+        await lab.settle()
+        assert heard == [("guest 1", "hi")]
+    finally:
+        await guest.disconnect()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "9", "2", "2[", '2["x"', "2{}", '2{"a":1}', "2true", "2[1]", "4", "x"]
+)
+async def test_a_guest_that_sends_nonsense_is_named_and_breaks_nothing(io, lab, text):
+    done = asyncio.Event()
+    io.on("done", lambda sid: done.set())
+    guest = engineio.AsyncClient(handle_sigint=False)
+    await guest.connect(lab.url, transports=["websocket"], engineio_path="socket.io")
+    try:
+        for packet in ("0", text, '2["done"]'):
+            await guest.send(packet)
+        await asyncio.wait_for(done.wait(), TIMEOUT)
+        errors = []
+        try:
+            await lab.settle()
+        except Exception as error:  # noqa: BLE001  (python-socketio's own, or none)
+            errors.append(error)
+        assert all("guest 1" in error.__notes__[0] for error in errors)
+        bob = await lab.join("bob")
+        assert bob.connected
+    finally:
+        await guest.disconnect()
+
+
+# -- the order -------------------------------------------------------------------------------------
+
+
+async def test_handlers_of_many_clients_run_in_the_order_of_the_deliveries(io, lab):
+    heard = []
+    clients = await lab.join("alice", "bob", "carol", "dave", "erin")
+    for client in clients:
+        client.on("news", lambda number, name=client.name: heard.append((name, number)))
+    await lab.clear()
+    for number in range(200):
+        await io.emit("news", number)
+    emissions = await taken(lab)
+    sent = [(packet.target, *packet.data) for step in emissions for packet in step.deliveries]
+    assert len(sent) == 1000
+    assert sent[:6] == [
+        ("alice", 0), ("bob", 0), ("carol", 0), ("dave", 0), ("erin", 0), ("alice", 1),
+    ]  # fmt: skip
+    assert heard == sent
+
+
+async def test_handlers_of_the_server_run_in_the_order_of_the_emissions(io, lab):
+    heard = []
+    io.on("say", lambda sid, number: heard.append((lab.name(sid), number)))
+    clients = await lab.join("alice", "bob", "carol")
+    sent = []
+    for number, client in itertools.product(range(100), clients):
+        await client.emit("say", number)
+        sent.append((client.name, number))
+    await lab.settle()
+    assert heard == sent
+
+
+async def test_a_packet_that_never_comes_holds_up_nobody_for_long(io, lab):
+    alice, bob = await lab.join("alice", "bob")
+    heard = []
+    bob.on("news", heard.append)
+    held = lab._wire._links[next(iter(io.eio.sockets))]
+    lab._wire._depart(held.down, Packet("event", SERVER, "alice", "lost on the way"))
+    await io.emit("news", 1, to=bob.get_sid())
+    async with asyncio.timeout(TIMEOUT):
+        await lab._wire._changes.until(lambda: heard)
+    await alice.disconnect()
+    await lab.settle()
+
+
+# -- what the lab relies on ------------------------------------------------------------------------
+#
+# The lab hooks into python-socketio and python-engineio by these names. Each test here fails when a
+# new version no longer calls what the lab listens to, or calls it in another way.
+
+
+@pytest_asyncio.fixture
+async def bare(io):
+    """Connect plain clients to a plain server: ``await bare()``."""
+    server = WebServer(io)
+    await server.start()
+    clients = []
+
+    async def connect():
+        client = socketio.AsyncClient(handle_sigint=False, reconnection=False)
+        clients.append(client)
+        await client.connect(server.url, transports=["websocket"], wait_timeout=TIMEOUT)
+        return client
+
+    yield connect
+    for client in clients:
+        await client.disconnect()
+    await server.stop()
+
+
+async def eventually(condition):
+    async with asyncio.timeout(TIMEOUT):
+        while not condition():  # noqa: ASYNC110  (nothing of the lab is here to tell)
+            await asyncio.sleep(0)
+
+
+def listen(monkeypatch, owner, name, calls):
+    """Note the arguments of each call of a method."""
+    original = getattr(owner, name)
+
+    def noted(*args, **kwargs):
+        calls.append((args, kwargs))
+        return original(*args, **kwargs)
+
+    monkeypatch.setattr(owner, name, noted)
+
+
+def listen_to_handler(eio, event, calls):
+    original = eio.handlers[event]
+
+    async def noted(*args):
+        calls.append((event, args))
+        return await original(*args)
+
+    eio.on(event, noted)
+
+
+async def test_the_server_handles_engineio_s_events_by_its_handlers(io, bare):
+    calls = []
+    for event in ("connect", "message", "disconnect"):
+        assert inspect.iscoroutinefunction(io.eio.handlers[event])
+        listen_to_handler(io.eio, event, calls)
+    io.on("say", lambda sid, text: text)
+    client = await bare()
+    await client.call("say", "hi", timeout=TIMEOUT)
+    eio_sid = client.eio.sid
+    environ = io.get_environ(client.get_sid())
+    await client.disconnect()
+    await eventually(lambda: not io.eio.sockets)
+    assert [event for event, _ in calls] == ["connect", "message", "message", "disconnect"]
+    assert {arguments[0] for _, arguments in calls} == {eio_sid}
+    assert calls[0][1][1] is environ  # by which the lab finds a client's name
+    assert [arguments[1] for event, arguments in calls if event == "message"] == [
+        "0{}",
+        '21["say","hi"]',
+    ]
+    assert isinstance(calls[-1][1][1], str)
+
+
+async def test_the_server_sends_every_packet_by_send_packet(io, bare, monkeypatch):
+    clients = [await bare(), await bare()]
+    sent = []
+    listen(monkeypatch, io.eio, "send_packet", sent)
+    io.on("say", lambda sid, text: text)
+    await io.emit("news", 1)
+    await clients[0].call("say", "hi", timeout=TIMEOUT)
+    assert [(args[0], args[1].packet_type, args[1].data) for args, _ in sent] == [
+        (clients[0].eio.sid, engineio.packet.MESSAGE, '2["news",1]'),
+        (clients[1].eio.sid, engineio.packet.MESSAGE, '2["news",1]'),
+        (clients[0].eio.sid, engineio.packet.MESSAGE, '31["hi"]'),
+    ]
+    assert all(not kwargs and len(args) == 2 for args, kwargs in sent)
+
+
+async def test_the_server_knows_its_sockets(io, bare):
+    client = await bare()
+    assert list(io.eio.sockets) == [client.eio.sid]
+    assert io.eio.sockets[client.eio.sid].closed is False
+    await client.disconnect()
+    await eventually(lambda: not io.eio.sockets)
+
+
+async def test_the_server_starts_its_handlers_as_background_tasks(io, bare, monkeypatch):
+    started = []
+    listen(monkeypatch, io, "start_background_task", started)
+    running = []
+    io.on("say", lambda sid, text: running.append(asyncio.current_task()))
+    client = await bare()
+    await client.call("say", "hi", timeout=TIMEOUT)
+    assert len(started) == 1
+    task = io.start_background_task(asyncio.sleep, 0)
+    assert isinstance(task, asyncio.Task)
+    await task
+
+
+async def test_the_server_calls_emit_with_the_arguments_that_the_lab_reads(io):
+    parameters = inspect.signature(io.emit).parameters
+    assert list(parameters)[:5] == ["event", "data", "to", "room", "skip_sid"]
+
+
+async def test_the_server_takes_a_new_id_from_generate_id(io, bare, monkeypatch):
+    numbers = itertools.count(1)
+    monkeypatch.setattr(io.eio, "generate_id", lambda: f"id {next(numbers)}")
+    client = await bare()
+    assert client.eio.sid == "id 1"
+    assert client.get_sid() == "id 2"
+
+
+async def test_a_client_handles_engineio_s_events_by_its_handlers(io, bare):
+    client = await bare()
+    calls = []
+    for event in ("message", "disconnect"):
+        assert inspect.iscoroutinefunction(client.eio.handlers[event])
+        listen_to_handler(client.eio, event, calls)
+    heard = asyncio.Event()
+    client.on("news", lambda text: heard.set())
+    await io.emit("news", "hi")
+    await asyncio.wait_for(heard.wait(), TIMEOUT)
+    await client.disconnect()
+    assert [event for event, _ in calls] == ["message", "disconnect"]
+    assert calls[0][1] == ('2["news","hi"]',)
+    assert len(calls[1][1]) == 1
+
+
+async def test_a_client_sends_every_packet_by_send(io, bare, monkeypatch):
+    client = await bare()
+    assert client.eio.state == "connected"
+    sent = []
+    listen(monkeypatch, client.eio, "send", sent)
+    io.on("say", lambda sid, text: text)
+    await client.call("say", "hi", timeout=TIMEOUT)
+    await client.disconnect()
+    assert sent == [(('21["say","hi"]',), {}), (("1",), {})]
+    assert client.eio.state == "disconnected"
+
+
+async def test_the_socket_io_packet_of_python_socketio_reads_a_text():
+    read = socketio.packet.Packet(encoded_packet='27["say",{"a":1}]')
+    assert (read.packet_type, read.id, read.data) == (socketio.packet.EVENT, 7, ["say", {"a": 1}])
+    with pytest.raises(ValueError):  # noqa: PT011
+        socketio.packet.Packet(encoded_packet="x")

@@ -1,0 +1,630 @@
+"""The lessons: what each has to be like, and that it is the same at each execution.
+
+The outputs themselves are compared by nbval, which pytest runs over the notebooks too.
+"""
+
+import re
+from pathlib import Path
+from statistics import median
+
+import nbformat
+import pytest
+from execute_notebooks import METADATA, NOTEBOOKS, executed, lessons
+from nbformat.v4 import (
+    new_code_cell,
+    new_markdown_cell,
+    new_notebook,
+    new_output,
+)
+
+from chatlib.lab.exercises import exercises
+
+LESSONS = lessons()
+PLANNED = [
+    "00_start_here.ipynb",
+    "01_connect.ipynb",
+    "02_emit_and_on.ipynb",
+    "03_broadcast.ipynb",
+    "04_rooms.ipynb",
+    "05_direct_messages.ipynb",
+    "06_the_whole_server.ipynb",
+    "07_errors_and_acks.ipynb",
+    "08_lost_and_found.ipynb",
+    "09_keep_strangers_out.ipynb",
+    "10_on_the_wire.ipynb",
+    "11_more_than_one_server.ipynb",
+    "12_classroom.ipynb",
+]
+# In an output, each of these would differ at the next run, or on the next machine.
+NOT_IN_OUTPUTS = {
+    "a port": r"(127\.0\.0\.1|localhost|\[::1\]):\d",
+    "a path": r"(?<![\w:/<])~?/[\w.-]+/[\w.-]+|\b[A-Z]:\\",
+    "an address": r"\b0x[0-9a-fA-F]{4,}",
+}
+# A chat server's own, and python-engineio's: random, then a counter that begins with zeros.
+SOCKET_ID = r"~[A-Za-z0-9_-]{22}|(?<![\w-])[A-Za-z0-9_-]{16}AA[A-Za-z0-9_-]{2}(?![\w-])"
+
+
+class Lesson:
+    """A notebook under a file name."""
+
+    def __init__(self, name, notebook):
+        self.name = name
+        self.number = name[:2]
+        self.notebook = notebook
+        self.code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+        self.texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+        self.text = "\n\n".join(self.texts)
+        self.prose = re.sub(r"^```.*?^```$", "", self.text, flags=re.DOTALL | re.MULTILINE)
+
+    @classmethod
+    def read(cls, path):
+        return cls(path.name, nbformat.read(path, as_version=4))
+
+
+def tags(cell):
+    return cell.metadata.get("tags", [])
+
+
+def lines(cell):
+    return [line for line in cell.source.splitlines() if line.strip()]
+
+
+def output_text(output):
+    """Return all that an output holds, as text without colours."""
+    parts = [output.get("text", ""), *output.get("data", {}).values()]
+    parts += [output.get("ename", ""), output.get("evalue", ""), *output.get("traceback", [])]
+    return re.sub(r"\x1b\[[\d;]*m", "", "\n".join(map(str, parts)))
+
+
+# -- the rules -------------------------------------------------------------------------------------
+#
+# Each yields a sentence for everything that breaks it.
+
+
+def executed_in_order(lesson):
+    counts = [cell.execution_count for cell in lesson.code]
+    if counts != list(range(1, len(counts) + 1)):
+        yield f"the execution counts are {counts}"
+
+
+def one_sitting(lesson):
+    fewest = 8 if lesson.number == "00" else 12
+    if not fewest <= len(lesson.code) <= 30:
+        yield f"{len(lesson.code)} code cells, not {fewest} to 30"
+
+
+def small_cells(lesson):
+    lengths = [len(lines(cell)) for cell in lesson.code]
+    if not 2 <= median(lengths) <= 6:
+        yield f"the median code cell has {median(lengths)} lines, not 2 to 6"
+    for cell, length in zip(lesson.code, lengths, strict=True):
+        if not 1 <= length <= 15:
+            yield f"{length} lines in a code cell: {cell.source[:60]}"
+
+
+def enough_prose(lesson):
+    words = len(lesson.prose.split()) / len(lesson.code)
+    if not 40 <= words <= 90:
+        yield f"{words:.0f} words of prose a code cell, not 40 to 90"
+
+
+def plain_metadata(lesson):
+    if lesson.notebook.metadata != METADATA:
+        yield f"the metadata are {dict(lesson.notebook.metadata)}"
+    for cell in lesson.notebook.cells:
+        if cell.metadata.keys() - {"tags"}:
+            yield f"a cell has the metadata {dict(cell.metadata)}"
+
+
+def everything_compared(lesson):
+    for cell in lesson.code:
+        marks = [tag for tag in tags(cell) if tag != "raises-exception"]
+        marks += re.findall(r"#.*?(?:nbval|PYTEST_VALIDATE)\w*", cell.source, re.IGNORECASE)
+        if marks and "because" not in cell.source:
+            yield f"{marks} without a reason: {cell.source[:60]}"
+
+
+def no_sleep(lesson):
+    for cell in lesson.code:
+        if re.search(r"\bsleep\s*\(", cell.source):
+            yield f"a cell sleeps: {cell.source[:60]}"
+
+
+def errors_are_meant(lesson):
+    before = ""
+    for cell in lesson.notebook.cells:
+        if cell.cell_type == "markdown":
+            before = cell.source
+            continue
+        marked = "raises-exception" in tags(cell)
+        raised = any(output.output_type == "error" for output in cell.outputs)
+        if raised and not marked:
+            yield f"an error that is not marked: {cell.source[:60]}"
+        if marked and not raised:
+            yield f"marked as raising, and does not: {cell.source[:60]}"
+        if marked and "meant" not in before:
+            yield f"nobody says that the error is meant: {cell.source[:60]}"
+
+
+def no_complaints_in_outputs(lesson):
+    for cell in lesson.code:
+        if any(output.get("name") == "stderr" for output in cell.outputs):
+            yield f"something on standard error: {cell.source[:60]}"
+
+
+def stable_outputs(lesson):
+    seeded = any("seed=" in cell.source for cell in lesson.code)
+    patterns = NOT_IN_OUTPUTS | ({} if seeded else {"a socket id": SOCKET_ID})
+    for cell in lesson.code:
+        for what, pattern in patterns.items():
+            for output in cell.outputs:
+                if found := re.search(pattern, output_text(output)):
+                    yield f"{what} in an output: {found[0]}"
+
+
+def pictures_have_a_text_form(lesson):
+    for cell in lesson.code:
+        for output in cell.outputs:
+            data = output.get("data", {})
+            if any(kind.startswith("image/") for kind in data) and not data.get("text/plain"):
+                yield f"a picture without a text form: {cell.source[:60]}"
+            if data.keys() - {"image/svg+xml", "text/plain", "text/html", "text/markdown"}:
+                yield f"an output that cannot be compared, {list(data)}: {cell.source[:60]}"
+
+
+def shape(lesson):
+    title = re.match(rf"# {lesson.number} · \S.*\n\n[^#*`\n]", lesson.text)
+    if not title:
+        yield f'it does not begin with "# {lesson.number} · A title" and a paragraph'
+    wanted = {
+        "After this lesson you can": r"\*\*After this lesson you can\*\*\n\n- ",
+        "Recap": r"^## Recap$",
+    }
+    if lesson.number != "00":
+        wanted |= {
+            "The same in JavaScript": r"^## The same in JavaScript$",
+            "a fence of JavaScript": r"^```js\n",
+            "Your turn": r"^## Your turn$",
+        }
+    found = [re.search(pattern, lesson.text, re.MULTILINE) for pattern in wanted.values()]
+    for part, place in zip(wanted, found, strict=True):
+        if not place:
+            yield f"there is no {part}"
+
+
+def leads_to_the_next(lesson):
+    following = PLANNED[PLANNED.index(lesson.name) + 1 :]
+    if not following:
+        return
+    number, title = following[0][:2], r"[^\]\n]+"
+    pattern = rf"\*\*Next:\*\* \[{number} · {title}\]\({re.escape(following[0])}\)"
+    if not re.search(pattern, lesson.texts[-1]):
+        yield f"the last cell has no **Next:** with a link to {following[0]}"
+
+
+def links_lead_somewhere(lesson):
+    for text, target in re.findall(r"\[([^\]]+)\]\(([^)\s]+)\)", lesson.prose):
+        if re.match(r"https?://|#", target):
+            continue
+        if target not in PLANNED:
+            yield f"a link to {target}"
+        elif (number := re.match(r"lesson (\d\d)|(\d\d) · ", text)) and not target.startswith(
+            number[1] or number[2]
+        ):
+            yield f'"{text}" is a link to {target}'
+
+
+def exercises_are_all_there(lesson):
+    numbers = [one.number for one in exercises() if one.number.startswith(lesson.number)]
+    checks = [
+        cell for cell in lesson.code if re.search(r"\bexercise\(.*\.check\(answer\)", cell.source)
+    ]
+    wanted = {number: f'\n\n\nawait exercise("{number}").check(answer)' for number in numbers}
+    starters = {one.number: one.starter.strip() for one in exercises()}
+    if lesson.number != "00" and not 2 <= len(numbers) <= 3:
+        yield f"{len(numbers)} exercises, not two or three"
+    if [cell.source for cell in checks] != [starters[n] + call for n, call in wanted.items()]:
+        yield f"its cells of exercises are not the starters of {numbers}, each with its check"
+    for cell in checks:
+        if not any("Not yet" in output_text(output) for output in cell.outputs):
+            yield f"a starter that is not a calm not yet: {cell.source[:60]}"
+
+
+def closes_its_lab(lesson):
+    sources = [cell.source for cell in lesson.code]
+    if any("Lab.open(" in source for source in sources) and "lab.close()" not in sources[-1]:
+        yield "the last code cell does not close the lab"
+
+
+RULES = [
+    executed_in_order,
+    one_sitting,
+    small_cells,
+    enough_prose,
+    plain_metadata,
+    everything_compared,
+    no_sleep,
+    errors_are_meant,
+    no_complaints_in_outputs,
+    stable_outputs,
+    pictures_have_a_text_form,
+    shape,
+    leads_to_the_next,
+    links_lead_somewhere,
+    exercises_are_all_there,
+    closes_its_lab,
+]
+
+
+# -- the lessons -----------------------------------------------------------------------------------
+
+
+def test_there_are_lessons_and_all_are_planned():
+    assert LESSONS
+    assert {path.name for path in LESSONS} <= set(PLANNED)
+    assert {path.name for path in NOTEBOOKS.iterdir() if path.suffix} <= set(PLANNED)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_a_lesson_keeps_the_rules(path, rule):
+    assert list(rule(Lesson.read(path))) == []
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_a_lesson_has_the_same_outputs_each_time(path):
+    """In a new kernel it leaves what is committed, and a second time in the same kernel too."""
+    committed = path.read_text(encoding="utf-8")
+    first, second = executed(path, passes=2)
+    assert first == committed, "run tests/execute_notebooks.py, and look at what has changed"
+    assert second == first, "run twice in one kernel, the outputs differ"
+
+
+# -- the rules themselves --------------------------------------------------------------------------
+
+WORDS = " word" * 60
+STARTERS = {one.number: one.starter.strip() for one in exercises()}
+
+
+def code(source="first = 1\nsecond = 2", *outputs, tags=None):
+    return new_code_cell(source, outputs=list(outputs), metadata={"tags": tags} if tags else {})
+
+
+def prints(text, name="stdout"):
+    return new_output("stream", text=text, name=name)
+
+
+def displays(data):
+    return new_output("display_data", data)
+
+
+def an_error(*traceback):
+    return new_output("error", ename="KeyError", evalue="'x'", traceback=list(traceback))
+
+
+def exercise_cell(number, text="… Not yet."):
+    source = f'{STARTERS[number]}\n\n\nawait exercise("{number}").check(answer)'
+    return code(source, prints(text))
+
+
+def a_good_lesson():
+    """Return a made-up lesson 03 that breaks no rule."""
+    cells = [
+        new_markdown_cell(
+            "# 03 · A title\n\nWhat it is about.\n\n**After this lesson you can**\n\n- do it.\n\n"
+            "You need [lesson 02](02_emit_and_on.ipynb).\n\n"
+            "## The same in JavaScript\n\n```js\nio.emit();\n```\n\nThat was it."
+        ),
+        code("lab = await Lab.open(io)\npass"),
+    ]
+    for _ in range(10):
+        cells += [new_markdown_cell(f"Now{WORDS}."), code()]
+    cells += [
+        new_markdown_cell(f"This error is meant.{WORDS}"),
+        code("raise KeyError('x')\npass", an_error("KeyError: 'x'"), tags=["raises-exception"]),
+        new_markdown_cell(f"A picture.{WORDS}"),
+        code("show()\npass", displays({"image/svg+xml": "<svg/>", "text/plain": "a → b"})),
+        new_markdown_cell(f"## Your turn\n\n{WORDS}{WORDS}{WORDS}"),
+        *[exercise_cell(number) for number in STARTERS if number.startswith("03")],
+        code("await lab.close()"),
+        new_markdown_cell("## Recap\n\n- It.\n\n**Next:** [04 · Rooms](04_rooms.ipynb)."),
+    ]
+    return numbered(new_notebook(cells=cells, metadata=METADATA))
+
+
+def numbered(notebook):
+    for count, cell in enumerate((c for c in notebook.cells if c.cell_type == "code"), 1):
+        cell.execution_count = count
+    return notebook
+
+
+def codes(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def in_output(text):
+    """Return a change that makes the second code cell print a text."""
+    return lambda notebook: codes(notebook)[1].outputs.append(prints(text))
+
+
+def in_code(source, index=1):
+    return lambda notebook: codes(notebook)[index].update(source=source)
+
+
+def in_prose(old, new):
+    def change(notebook):
+        assert any(old in cell.source for cell in notebook.cells)
+        for cell in notebook.cells:
+            if cell.cell_type == "markdown":
+                cell.source = cell.source.replace(old, new)
+
+    return change
+
+
+def tagged(*marks, index=1, source=None):
+    def change(notebook):
+        codes(notebook)[index].metadata["tags"] = list(marks)
+        if source:
+            codes(notebook)[index].source = source
+
+    return change
+
+
+def without_cells(*kinds):
+    def change(notebook):
+        notebook.cells = [cell for cell in notebook.cells if cell.cell_type not in kinds]
+        numbered(notebook)
+
+    return change
+
+
+def with_cells(number):
+    def change(notebook):
+        notebook.cells[2:2] = [code() for _ in range(number)]
+        numbered(notebook)
+
+    return change
+
+
+def fewer_cells(notebook):
+    del notebook.cells[2:14]
+    numbered(notebook)
+
+
+def all_cells(source):
+    def change(notebook):
+        for cell in codes(notebook):
+            cell.source = source
+
+    return change
+
+
+def null_count(notebook):
+    codes(notebook)[3].execution_count = None
+
+
+def swapped_counts(notebook):
+    first, second, *_ = codes(notebook)
+    first.execution_count, second.execution_count = second.execution_count, first.execution_count
+
+
+def metadata(**changed):
+    return lambda notebook: notebook.update(metadata=METADATA | changed)
+
+
+def cell_metadata(notebook):
+    codes(notebook)[2].metadata["collapsed"] = True
+
+
+def error_cell(notebook):
+    return next(cell for cell in codes(notebook) if tags(cell))
+
+
+def unmarked_error(notebook):
+    error_cell(notebook).metadata.clear()
+
+
+def no_error(notebook):
+    error_cell(notebook).outputs.clear()
+
+
+def error_with_path(notebook):
+    error_cell(notebook).outputs = [an_error("\x1b[32mFile ~/code/lab/wire.py:10\x1b[39m")]
+
+
+def on_stderr(notebook):
+    codes(notebook)[1].outputs.append(prints("Task was destroyed", name="stderr"))
+
+
+def shows(data):
+    return lambda notebook: codes(notebook)[1].outputs.append(displays(data))
+
+
+def without_exercise(notebook):
+    notebook.cells = [cell for cell in notebook.cells if 'exercise("03.2")' not in cell.source]
+    numbered(notebook)
+
+
+def swapped_exercises(notebook):
+    first, second = (c for c in codes(notebook) if "03.1" in c.source or "03.2" in c.source)
+    first.source, second.source = second.source, first.source
+
+
+def in_exercise(old, new):
+    def change(notebook):
+        cell = next(cell for cell in codes(notebook) if 'exercise("03.1")' in cell.source)
+        assert old in cell.source
+        cell.source = cell.source.replace(old, new)
+
+    return change
+
+
+def solved_exercise(notebook):
+    cell = next(cell for cell in codes(notebook) if 'exercise("03.1")' in cell.source)
+    cell.outputs = [prints("✓ Right.")]
+
+
+BROKEN = [
+    (executed_in_order, "a null count", null_count),
+    (executed_in_order, "another order", swapped_counts),
+    (one_sitting, "too few cells", fewer_cells),
+    (one_sitting, "too many cells", with_cells(20)),
+    (small_cells, "a long cell", in_code("pass\n" * 16)),
+    (small_cells, "an empty cell", in_code("\n")),
+    (small_cells, "only long cells", all_cells("pass\n" * 7)),
+    (small_cells, "only short cells", all_cells("pass")),
+    (enough_prose, "too little", in_prose(WORDS, " word")),
+    (enough_prose, "too much", in_prose(WORDS, WORDS * 3)),
+    (enough_prose, "only in a fence", in_prose(WORDS, f"\n```js\n{WORDS}\n```\n")),
+    (plain_metadata, "no kernelspec", metadata(kernelspec={})),
+    (plain_metadata, "another kernel", metadata(kernelspec={"name": "conda"})),
+    (plain_metadata, "a version", metadata(language_info={"name": "python", "version": "3.12"})),
+    (plain_metadata, "something more", metadata(widgets={})),
+    (plain_metadata, "a cell's", cell_metadata),
+    (everything_compared, "ignored", in_code("# NBVAL_IGNORE_OUTPUT\nfirst = 1")),
+    (everything_compared, "skipped", in_code("first = 1  # NBVAL_SKIP")),
+    (everything_compared, "the older name", in_code("# PYTEST_VALIDATE_IGNORE_OUTPUT")),
+    (everything_compared, "by a tag", tagged("nbval-ignore-output")),
+    (no_sleep, "asyncio", in_code("await asyncio.sleep(1)")),
+    (no_sleep, "time", in_code("import time\ntime.sleep (1)")),
+    (no_sleep, "python-socketio's", in_code("await io.sleep(0)")),
+    (errors_are_meant, "not marked", unmarked_error),
+    (errors_are_meant, "no error", no_error),
+    (errors_are_meant, "not announced", in_prose("This error is meant.", "Look.")),
+    (no_complaints_in_outputs, "stderr", on_stderr),
+    (stable_outputs, "a port", in_output("http://127.0.0.1:8123")),
+    (stable_outputs, "localhost", in_output("at localhost:8123.")),
+    (stable_outputs, "IPv6", in_output("[::1]:8123")),
+    (stable_outputs, "a path", in_output("File /home/alice/chat.py")),
+    (stable_outputs, "a path in quotes", in_output("'/usr/lib/python3.11'")),
+    (stable_outputs, "a path of Windows", in_output("in C:\\Users")),
+    (stable_outputs, "a path in an error", error_with_path),
+    (stable_outputs, "an address", in_output("<function f at 0x7f12ab34cd56>")),
+    (stable_outputs, "an id", in_output("the id is YO0UqIpNR4_aQk_hAAAB.")),
+    (stable_outputs, "a chat server's id", in_output("~QbT0OcWdFOtZxGVuYdm5jA")),
+    (stable_outputs, "an id in a picture", shows(
+        {"image/svg+xml": "<text>YO0UqIpNR4_aQk_hAAAB</text>", "text/plain": "x"}
+    )),
+    (pictures_have_a_text_form, "only SVG", shows({"image/svg+xml": "<svg/>"})),
+    (pictures_have_a_text_form, "an empty text", shows(
+        {"image/svg+xml": "<svg/>", "text/plain": ""}
+    )),
+    (pictures_have_a_text_form, "PNG", shows({"image/png": "aGk=", "text/plain": "x"})),
+    (shape, "the title of another number", in_prose("# 03 ·", "# 04 ·")),
+    (shape, "no title", in_prose("# 03 · A title", "A title")),
+    (shape, "no paragraph", in_prose("What it is about.\n\n", "")),
+    (shape, "no aim", in_prose("After this lesson", "Now")),
+    (shape, "no list of aims", in_prose("- do it.", "do it.")),
+    (shape, "no JavaScript", in_prose("```js", "```python")),
+    (shape, "no heading", in_prose("## The same in JavaScript", "JavaScript:")),
+    (shape, "no turn", in_prose("## Your turn", "Your turn")),
+    (shape, "no recap", in_prose("## Recap", "Recap")),
+    (leads_to_the_next, "none", in_prose("**Next:** ", "")),
+    (leads_to_the_next, "another", in_prose("(04_rooms.ipynb)", "(05_direct_messages.ipynb)")),
+    (leads_to_the_next, "another number", in_prose("[04 · Rooms]", "[05 · Rooms]")),
+    (links_lead_somewhere, "nowhere", in_prose("02_emit_and_on.ipynb", "02_emit.ipynb")),
+    (links_lead_somewhere, "to a folder", in_prose("(04_rooms", "(notebooks/04_rooms")),
+    (links_lead_somewhere, "another number", in_prose("[lesson 02]", "[lesson 01]")),
+    (exercises_are_all_there, "one missing", without_exercise),
+    (exercises_are_all_there, "another order", swapped_exercises),
+    (exercises_are_all_there, "another starter", in_exercise("sid, text", "sid, words")),
+    (exercises_are_all_there, "an answer in it", in_exercise("...", "pass")),
+    (exercises_are_all_there, "another's check", in_exercise('"03.1"', '"03.2"')),
+    (exercises_are_all_there, "more after it", in_exercise("(answer)", "(answer)\nprint()")),
+    (exercises_are_all_there, "solved", solved_exercise),
+    (closes_its_lab, "left open", in_code("pass", index=-1)),
+]  # fmt: skip
+
+
+def broken(rule, change):
+    notebook = a_good_lesson()
+    change(notebook)
+    return list(rule(Lesson("03_broadcast.ipynb", notebook)))
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_a_good_lesson_breaks_no_rule(rule):
+    assert broken(rule, lambda notebook: None) == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "change"),
+    [pytest.param(rule, change, id=f"{rule.__name__}, {name}") for rule, name, change in BROKEN],
+)
+def test_a_rule_finds_what_breaks_it(rule, change):
+    assert broken(rule, change)
+
+
+def test_no_rule_is_without_a_test():
+    assert {rule for rule, *_ in BROKEN} == set(RULES)
+
+
+@pytest.mark.parametrize(
+    ("rule", "change"),
+    [
+        (one_sitting, with_cells(13)),
+        (everything_compared, in_code("# NBVAL_IGNORE_OUTPUT, because it is random\nfirst()")),
+        (everything_compared, tagged("nbval-skip", source="# Skipped, because it is slow.")),
+        (no_sleep, in_code("sleepy = asleep(1)")),
+        (stable_outputs, in_output("rooms and/or people, 3/4, /red, http://example.org/a/b")),
+        (stable_outputs, in_output("recieve-message everybody_who_listens")),
+        (links_lead_somewhere, in_prose("That was it.", "See [it](https://socket.io/docs/v4).")),
+    ],
+)
+def test_a_rule_does_not_find_what_is_allowed(rule, change):
+    assert broken(rule, change) == []
+
+
+def test_ids_are_allowed_where_they_are_seeded():
+    def change(notebook):
+        in_output("~QbT0OcWdFOtZxGVuYdm5jA")(notebook)
+        in_code("lab = await Lab.open(io, seed=1)\npass", index=0)(notebook)
+
+    assert broken(stable_outputs, change) == []
+
+
+def test_lesson_00_is_shorter():
+    notebook = a_good_lesson()
+    fewer_cells(notebook)
+    assert list(one_sitting(Lesson("00_start_here.ipynb", notebook))) == []
+    in_prose("## Your turn", "## A check")(notebook)
+    in_prose("# 03 ·", "# 00 ·")(notebook)
+    in_prose("## The same in JavaScript", "##")(notebook)
+    assert list(shape(Lesson("00_start_here.ipynb", notebook))) == []
+
+
+# -- executing them --------------------------------------------------------------------------------
+
+
+def written(folder, *sources):
+    notebook = new_notebook(cells=[new_code_cell(source) for source in sources])
+    path = folder / "made_up.ipynb"
+    nbformat.write(notebook, path)
+    return path
+
+
+def test_executing_does_not_write_what_differs(tmp_path):
+    path = written(
+        tmp_path, "x = globals().get('x', 0) + 1", "3", "try:\n    1 / 0\nfinally:\n    pass"
+    )
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[2].metadata["tags"] = ["raises-exception"]
+    nbformat.write(notebook, path)
+    first, second = executed(path, passes=2)
+    assert second == first
+    read = nbformat.reads(first, as_version=4)
+    assert read.metadata == METADATA
+    assert [cell.execution_count for cell in read.cells] == [1, 2, 3]
+    assert [cell.metadata.keys() for cell in read.cells[:2]] == [set(), set()]  # no times
+    assert read.cells[1].outputs[0].execution_count == 2
+    assert "In[3]" in re.sub(r"\x1b\[[\d;]*m", "", "".join(read.cells[2].outputs[0].traceback))
+
+
+def test_executing_twice_shows_what_the_first_pass_left(tmp_path):
+    first, second = executed(written(tmp_path, "x = globals().get('x', 0) + 1\nx"), passes=2)
+    assert second != first
+
+
+def test_solutions_are_not_next_to_the_lessons():
+    assert [path for path in NOTEBOOKS.rglob("*.ipynb") if path.parent != Path(NOTEBOOKS)] == []
