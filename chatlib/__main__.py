@@ -68,6 +68,8 @@ def chat_server(given: argparse.Namespace) -> ChatServer:
         )
     if given.passcode is None and given.secret is not None:
         raise ValueError("--secret signs the tokens of users let in by --passcode; give both.")
+    if given.history == "":  # SQLite would take it for a file that ends with the process
+        raise ValueError("--history needs the name of a file.")
     return ChatServer(
         history=History(given.history) if given.history else None,
         identity=Trusting() if given.passcode is None else Passcode(given.passcode, given.secret),

@@ -47,6 +47,8 @@ def acknowledged(
             if len(data) != 1:
                 raise BadInputError(f"One argument was expected, {len(data)} came.")
             async with member.turn:
+                if server.members.get(sid) is not member:  # it left while it waited
+                    return refused("This connection has ended.")
                 return await handler(server, sid, data[0])
         except BadInputError as error:
             return refused(str(error))

@@ -9,13 +9,24 @@ from typing import Any
 import socketio
 from engineio.payload import Payload
 
+from chatlib.gate import Gate
 from chatlib.limits import Limits
 from chatlib.messages import ChatPacket, new_socket_id
 
 # So many seconds a replay waits for a slow reader, page by page; then the reader has its queue.
 _DRAIN = 5.0
+# So many seconds a client has to read the goodbye, before its connection is cut.
+_GOODBYE = 1.0
+# The writer of a connection takes so much from its queue at once: what it has taken nobody counts.
+# In packets, it is what a polling client in Python reads.
+_BATCH_BYTES, _BATCH_PACKETS = 65_536, 16
+# What a packet takes in memory besides its data, about.
+_OVERHEAD = 200
 
 logger = logging.getLogger("chatlib")
+# Errors of python-engineio's own; what it says of well-behaved clients is not worth a line.
+_engineio_logger = logging.getLogger("chatlib.engineio")
+_engineio_logger.setLevel(logging.ERROR)
 
 
 class Circuit(socketio.AsyncServer):  # type: ignore[misc]
@@ -30,17 +41,27 @@ class Circuit(socketio.AsyncServer):  # type: ignore[misc]
     def __init__(
         self, limits: Limits, at_shutdown: Callable[[], Awaitable[None]], **options: Any
     ) -> None:
+        class LimitedPacket(ChatPacket):
+            longest = limits.transport_bytes
+
         super().__init__(
             async_mode="aiohttp",
-            serializer=ChatPacket,
-            **{"max_http_buffer_size": limits.transport_bytes} | options,
+            serializer=LimitedPacket,
+            **{
+                "max_http_buffer_size": limits.transport_bytes,
+                "engineio_logger": _engineio_logger,
+            }
+            | options,
         )
         self._at_shutdown = at_shutdown
         self._limits = limits
         self._receive = self.eio.handlers["message"]
+        self._disconnected = self.eio.handlers["disconnect"]
         self.eio.on("message", self._receive_or_hang_up)
+        self.eio.on("disconnect", self._leave)
         self.eio.generate_id = new_socket_id
         self.eio.create_queue = self._create_queue
+        self._gate = Gate(self.eio, limits, self._hang_up)
         Payload.max_decode_packets = max(Payload.max_decode_packets, limits.packets_per_request)
 
     async def shutdown(self) -> None:
@@ -56,25 +77,59 @@ class Circuit(socketio.AsyncServer):  # type: ignore[misc]
                 await asyncio.wait_for(self.eio.sockets[eio_sid].queue.join(), _DRAIN)
 
     async def _receive_or_hang_up(self, eio_sid: str, data: str | bytes) -> None:
+        if eio_sid not in self.environ:  # python-socketio would let it in again, and never out
+            return
         try:
+            if not data and eio_sid not in self._binary_packet:
+                raise ValueError("A packet must not be empty.")
             await self._receive(eio_sid, data)
-        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-            logger.warning("Hanging up on a client that does not speak Socket.IO: %s", error)
-            # Not awaited: this is the connection's own read loop.
-            self.start_background_task(self.eio.disconnect, eio_sid)
+        except ValueError as error:
+            await self._hang_up(eio_sid, f"it does not speak Socket.IO: {error}")
+        except Exception:
+            logger.exception("A handler failed")
+            await self._hang_up(eio_sid, "the server failed to handle what it sent")
+        if eio_sid not in self.environ:
+            await self._forget_socket(eio_sid)
+
+    async def _hang_up(self, eio_sid: str, why: str) -> None:
+        session = self.eio.sockets.get(eio_sid)
+        if session and not session.closing:
+            logger.warning("Hanging up on %s: %s", self._name(eio_sid), why)
+            # Not to wait for the goodbye: this may be the connection's own read loop.
+            await session.close(wait=False)
+
+    async def _leave(self, eio_sid: str, reason: str) -> None:
+        await self._disconnected(eio_sid, reason)
+        self._binary_packet.pop(eio_sid, None)  # of a socket that was not let in yet, it stays
+        # Once the goodbye is in the queue: python-engineio puts it there right after this.
+        asyncio.get_running_loop().call_soon(self._end_session, eio_sid)
+
+    def _end_session(self, eio_sid: str) -> None:
+        """Forget a session that has ended, and see to it that its WebSocket ends too."""
+        if session := self.eio.sockets.pop(eio_sid, None):
+            session.queue.put_nowait(None)  # python-engineio would wait for more to send
+        self._gate.cut(eio_sid, _GOODBYE)
+
+    async def _forget_socket(self, eio_sid: str) -> None:
+        """Take out the socket of a client that left, or failed, while it was being let in."""
+        await self._disconnected(eio_sid, self.reason.TRANSPORT_CLOSE)
+        for namespace in list(self.manager.get_namespaces()):
+            if sid := self.manager.sid_from_eio_sid(eio_sid, namespace):
+                await self.manager.disconnect(sid, namespace, ignore_queue=True)
 
     def _create_queue(self) -> asyncio.Queue[Any]:
         return _MeteredQueue(self._limits.unread_bytes, self._hang_up_on_slow_reader)
 
     def _hang_up_on_slow_reader(self, queue: asyncio.Queue[Any]) -> None:
-        for eio_sid, socket in list(self.eio.sockets.items()):
-            if socket.queue is queue:
-                logger.warning("Hanging up on a client that reads too slowly")
-                transport = self.environ[eio_sid]["aiohttp.request"].transport
-                if transport:  # a goodbye would have to wait in the same queue
-                    transport.abort()
-                else:  # a polling client, between two requests
-                    self.start_background_task(self.eio.disconnect, eio_sid)
+        for eio_sid, session in self.eio.sockets.items():
+            if session.queue is queue and not session.closing:
+                why = f"it reads too slowly, and more than {self._limits.unread_bytes} bytes wait"
+                self.start_background_task(self._hang_up, eio_sid, why)
+                self._gate.cut(eio_sid)  # a goodbye would have to wait behind all the rest
+
+    def _name(self, eio_sid: str) -> str:
+        sid: str | None = self.manager.sid_from_eio_sid(eio_sid, "/")
+        return sid or f"a client at {self.environ[eio_sid]['aiohttp.request'].remote}"
 
 
 class _MeteredQueue(asyncio.Queue[Any]):
@@ -85,22 +140,30 @@ class _MeteredQueue(asyncio.Queue[Any]):
         self._limit = limit
         self._too_much = too_much
         self._bytes = 0
+        self._batch: list[int] = []
 
     def put_nowait(self, item: Any) -> None:
         if self._bytes > self._limit and item is not None:  # `None` ends the writer
             return
-        self._bytes += _length(item)
+        self._bytes += _size(item)
         super().put_nowait(item)
         if self._bytes > self._limit:
             self._too_much(self)
 
+    async def get(self) -> Any:
+        self._batch = []
+        return await super().get()
+
     def get_nowait(self) -> Any:
+        if len(self._batch) >= _BATCH_PACKETS or sum(self._batch) >= _BATCH_BYTES:
+            raise asyncio.QueueEmpty
         item = super().get_nowait()
+        self._batch.append(_size(item))
         if self._bytes <= self._limit:
-            self._bytes -= _length(item)
+            self._bytes -= _size(item)
         return item
 
 
-def _length(item: Any) -> int:
-    data = getattr(item, "data", None)
-    return len(data) if isinstance(data, str | bytes | bytearray) else 0
+def _size(packet: Any) -> int:
+    data = getattr(packet, "data", None)
+    return _OVERHEAD + (len(data) if isinstance(data, str | bytes | bytearray) else 0)

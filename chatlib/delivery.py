@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from chatlib.circuit import Circuit
-from chatlib.history import History, Message
+from chatlib.history import History, Message, Page
 from chatlib.messages import Ack, BadInputError, read_offset
 
 
@@ -54,30 +54,43 @@ class Delivery:
             rooms: The rooms of one group, or the socket's own audience.
             offset: The id of the last message that the client has.
         """
+        if not self._is_here(sid):
+            return
+        if self._history:
+            await self._history.open()  # again, if the server was stopped and started
         if offset is None or not self._history:
             await self._enter(sid, rooms)
             return
-        start, left_out = await self._history.start_of_replay(rooms, offset)
+        for room in rooms:  # who is in and asks again hears nothing live between what was missed
+            await self._io.leave_room(sid, room)
+        after, left_out = await self._history.start_of_replay(rooms, offset)
         if left_out:
             await self._io.emit("history-gap", {"after": offset, "missed": left_out}, to=sid)
-        async for page in self._history.missed(rooms, start):
-            await self._emit_again(page, sid)
-            start = page[-1].id
-            await self._io.drained(sid)
-        async with self._history.turn:  # nothing else is delivered until the socket is in
-            async for page in self._history.missed(rooms, start):
-                await self._emit_again(page, sid)
-            await self._enter(sid, rooms)
+        more = True
+        while more and self._is_here(sid):
+            after, more = await self._replay(sid, await self._history.missed(rooms, after))
+            if more:
+                await self._io.drained(sid)
+                continue
+            async with self._history.turn:  # nothing else is delivered until the socket is in
+                after, more = await self._replay(sid, await self._history.missed(rooms, after))
+                if not more:
+                    await self._enter(sid, rooms)
+
+    def _is_here(self, sid: str) -> bool:
+        return bool(self._io.manager.is_connected(sid, "/"))
+
+    async def _replay(self, sid: str, page: Page) -> tuple[int, bool]:
+        for message in page.messages:
+            if message.skip != sid:
+                await self._io.emit(message.event, (message.delivered_data(),), to=sid)
+        return page.after, page.more
 
     async def _emit(self, message: Message) -> None:
         # In a tuple, `None` is still one argument.
         data = (message.delivered_data(),)
         await self._io.emit(message.event, data, to=message.rooms, skip_sid=message.skip)
 
-    async def _emit_again(self, messages: Sequence[Message], sid: str) -> None:
-        for message in messages:
-            await self._io.emit(message.event, (message.delivered_data(),), to=sid)
-
     async def _enter(self, sid: str, rooms: Sequence[str]) -> None:
-        for room in rooms if self._io.manager.is_connected(sid, "/") else ():
+        for room in rooms if self._is_here(sid) else ():
             await self._io.enter_room(sid, room)

@@ -7,10 +7,10 @@ offset enough to say what somebody has missed.
 import asyncio
 import logging
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import aiosqlite
 import msgpack
@@ -20,37 +20,63 @@ from chatlib.messages import BadInputError
 logger = logging.getLogger("chatlib")
 
 # So many messages share one transaction, and with it one wait for the disk.
-_BATCH = 500
-# So many messages are read from the disk at once, and are on their way to one client at once.
+_BATCH = 400
+# A page of a replay is on its way to one client at once: so many messages, and so many bytes as
+# they are kept. As JSON it may be six times that, which must be less than may wait for a client.
 PAGE = 100
+PAGE_BYTES = 250_000
 
-_SCHEMA = """
+# SQLite keeps this number in the head of the file: it tells a history from other databases.
+_OURS = 0x63686174
+_WHOSE = "SELECT (SELECT count(*) FROM sqlite_master), application_id FROM pragma_application_id"
+
+# Before all else: what the first look at the file locks, it locks for good.
+_ALONE = "PRAGMA locking_mode = EXCLUSIVE"
+# Names are kept as bytes: they may hold half a surrogate pair, which SQLite's text may not.
+_TO_USERS = "audience >= CAST('user:' AS BLOB) AND audience < CAST('user;' AS BLOB)"
+_SCHEMA = f"""
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = FULL;
-PRAGMA locking_mode = EXCLUSIVE;
+BEGIN IMMEDIATE;
+PRAGMA application_id = {_OURS};
 CREATE TABLE IF NOT EXISTS messages (
     id INTEGER PRIMARY KEY,
     event TEXT NOT NULL,
-    audience TEXT NOT NULL,
-    sender TEXT NOT NULL,
-    key TEXT,
+    audience BLOB NOT NULL,
+    sender BLOB NOT NULL,
+    key BLOB,
+    skip TEXT,
     data BLOB NOT NULL
 );
 CREATE UNIQUE INDEX IF NOT EXISTS messages_by_key ON messages (sender, key) WHERE key IS NOT NULL;
 CREATE INDEX IF NOT EXISTS messages_by_audience ON messages (audience, id);
-CREATE INDEX IF NOT EXISTS messages_by_sender ON messages (sender, id);
+CREATE INDEX IF NOT EXISTS messages_to_users ON messages (sender, id) WHERE {_TO_USERS};
+COMMIT;
 """
 
-_INSERT = "INSERT INTO messages (id, event, audience, sender, key, data) VALUES (?, ?, ?, ?, ?, ?)"
-_WITH_KEY = "SELECT id FROM messages WHERE sender = ? AND key = ?"
+_INSERT = """
+INSERT INTO messages (id, event, audience, sender, key, skip, data) VALUES (?, ?, ?, ?, ?, ?, ?)
+"""
+_WITH_KEYS = """
+WITH asked (sender, key) AS (VALUES {})
+SELECT sender, key, id FROM asked CROSS JOIN messages USING (sender, key) WHERE key IS NOT NULL
+"""
 _LAST_ID = "SELECT coalesce(max(id), 0) FROM messages"
 # What an audience has missed: what was sent to it, and what it sent to users from another socket.
-_MISSED = """
-FROM messages WHERE id > :after AND id <= :until AND (
-    audience IN (:first, :second)
-    OR (sender = :second AND audience >= 'user:' AND audience < 'user;')
-)
-"""
+# Each part comes in the order of an index, so that a page costs the same however many messages are.
+_MISSED = f"""
+SELECT id FROM messages WHERE id > :after AND id <= :until AND audience = :first
+UNION
+SELECT id FROM messages WHERE id > :after AND id <= :until AND audience = :second
+UNION
+SELECT id FROM messages WHERE id > :after AND id <= :until AND sender = :second AND {_TO_USERS}
+"""  # noqa: S608  (of constants, like the next ones)
+_COUNT = f"SELECT count(*) FROM ({_MISSED})"  # noqa: S608
+_BEYOND = f"{_MISSED} ORDER BY id DESC LIMIT 1 OFFSET :bound"
+_PAGE = f"""
+SELECT id, event, audience, sender, skip, data FROM messages
+WHERE id IN ({_MISSED} ORDER BY id LIMIT {PAGE}) ORDER BY id
+"""  # noqa: S608
 
 
 @dataclass(frozen=True)
@@ -88,6 +114,26 @@ class Message:
         return {"id": self.id} | self.data | {"id": self.id}  # first to see, last to win
 
 
+class Page(NamedTuple):
+    """A part of what somebody has missed.
+
+    Attributes:
+        messages: The messages, oldest first.
+        after: Where the next page begins.
+        more: Whether there may be a next page.
+    """
+
+    messages: list[Message]
+    after: int
+    more: bool
+
+
+class _Waiting(NamedTuple):
+    message: Message
+    packed: bytes
+    done: asyncio.Future[int]
+
+
 Deliver = Callable[[Message], Awaitable[None]]
 
 
@@ -108,7 +154,8 @@ class History:
         self._deliver: Deliver | None = None
         self._opening = asyncio.Lock()
         self._database: aiosqlite.Connection | None = None
-        self._waiting: list[tuple[Message, asyncio.Future[int]]] = []
+        self._is_closed = False
+        self._waiting: list[_Waiting] = []
         self._writer: asyncio.Task[None] | None = None
         self._last = 0
 
@@ -117,19 +164,19 @@ class History:
         self._deliver = deliver
 
     async def open(self) -> aiosqlite.Connection:
-        """Open the file, if it is not open yet; the first use does so too.
+        """Open the file, if it is not open; the first use does so too, but none after `close`.
 
         Raises:
             sqlite3.Error: It cannot be opened, is not a history, or another server has it open.
         """
+        self._is_closed = False
         async with self._opening:
             if not self._database:
                 # aiosqlite leaves its thread behind with an error when a file cannot be opened.
                 sqlite3.connect(self.path).close()
                 database = await aiosqlite.connect(self.path, timeout=0)
                 try:
-                    await database.executescript(_SCHEMA)
-                    self._last = self.delivered = await _one(database, _LAST_ID, ())
+                    await self._prepare(database)
                 except BaseException:
                     await database.close()
                     raise
@@ -146,55 +193,78 @@ class History:
             Its id; for a key that was used before, the id of that time.
 
         Raises:
-            BadInputError: The data cannot be kept.
+            BadInputError: The data cannot be kept, or the history is closed.
             sqlite3.Error: The disk did not take it; it was not delivered either.
         """
-        _pack(message.data)  # a message that cannot be kept must not spoil the batch of others
-        await self.open()
+        packed = _pack(message.data)  # one that cannot be kept must not spoil the batch of others
+        if not self._is_closed:
+            await self._opened()
+        if self._is_closed:  # perhaps meanwhile
+            raise BadInputError("The server is stopping; the message was not kept.")
         done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._waiting.append((message, done))
+        self._waiting.append(_Waiting(message, packed, done))
         if self._writer is None:
             self._writer = asyncio.create_task(self._write(), name="chatlib history")
         return await done
-
-    async def missed(self, audience: Sequence[str], after: int) -> AsyncIterator[list[Message]]:
-        """Iterate over pages of what an audience has missed, oldest first.
-
-        Args:
-            audience: One or two Socket.IO rooms; of a user's, what that user sent is a part too.
-            after: The last id that was heard.
-        """
-        while True:
-            page = await self._page(audience, after, self.delivered)
-            if page:
-                yield page
-            if len(page) < PAGE:
-                return
-            after = page[-1].id
 
     async def start_of_replay(self, audience: Sequence[str], after: int) -> tuple[int, int]:
         """Return where a replay may begin, and how many messages that leaves out.
 
         Args:
             audience: As for `missed`.
+            after: The last id that was heard. One that is yet to come is from another history,
+                and all of this one was missed.
+        """
+        database = await self._opened()
+        if after > self._last:
+            after = 0
+        given = self._given(audience, after) | {"bound": self.bound}
+        for [beyond] in await database.execute_fetchall(_BEYOND, given):
+            return beyond, await _number(database, _COUNT, given) - self.bound
+        return after, 0
+
+    async def missed(self, audience: Sequence[str], after: int) -> Page:
+        """Return the first page of what an audience has missed.
+
+        Args:
+            audience: One or two Socket.IO rooms; of a user's, what that user sent is a part too.
             after: The last id that was heard.
         """
-        database = await self.open()
-        given = _parameters(audience, after, self.delivered)
-        count = await _one(database, f"SELECT count(*) {_MISSED}", given)
-        if count <= self.bound:
-            return after, 0
-        newest = f"SELECT id {_MISSED} ORDER BY id DESC LIMIT 1 OFFSET {self.bound}"
-        return await _one(database, newest, given), count - self.bound
+        database = await self._opened()
+        rows = list(await database.execute_fetchall(_PAGE, self._given(audience, after)))
+        messages: list[Message] = []
+        size = 0
+        for number, event, to, sender, skip, data in rows:
+            size += len(data)
+            if messages and size > PAGE_BYTES:
+                return Page(messages, messages[-1].id, more=True)
+            messages.append(
+                Message(event, _text(to), _text(sender), _unpack(data), skip=skip, id=number)
+            )
+        return Page(messages, messages[-1].id if messages else after, more=len(rows) == PAGE)
 
     async def close(self) -> None:
         """Wait until all that was accepted is kept and delivered, then close the file."""
+        self._is_closed = True
         if self._writer:
-            await self._writer
+            await asyncio.wait([self._writer])  # which does not cancel it, if this is cancelled
         async with self._opening:
-            if self._database:
-                await self._database.close()
-            self._database = None
+            database, self._database = self._database, None
+            if database:
+                await database.close()
+
+    async def _prepare(self, database: aiosqlite.Connection) -> None:
+        await database.execute_fetchall(_ALONE)
+        [[tables, owner]] = await database.execute_fetchall(_WHOSE)
+        if tables and owner != _OURS:
+            raise sqlite3.DatabaseError("file is a database, but not a history")
+        await database.executescript(_SCHEMA)
+        self._last = self.delivered = await _number(database, _LAST_ID)
+
+    async def _opened(self) -> aiosqlite.Connection:
+        if self._is_closed:
+            raise sqlite3.ProgrammingError("The history is closed.")
+        return self._database or await self.open()
 
     async def _write(self) -> None:
         try:
@@ -203,29 +273,29 @@ class History:
                 try:
                     await self._write_batch(batch)
                 except Exception as error:  # noqa: BLE001  (each that waits raises it)
-                    for _, done in batch:
-                        if not done.done():
-                            done.set_exception(error)
+                    for waiting in batch:
+                        if not waiting.done.done():
+                            waiting.done.set_exception(error)
         finally:
             self._writer = None
 
-    async def _write_batch(self, batch: list[tuple[Message, asyncio.Future[int]]]) -> None:
-        database = await self.open()
-        new, ids = await self._number(database, [message for message, _ in batch])
+    async def _write_batch(self, batch: list[_Waiting]) -> None:
+        database = self._database
+        assert database  # it was open when they came, and is not closed while they wait  # noqa: S101
+        new, ids = await self._give_ids(database, batch)
         try:
-            rows = [(m.id, m.event, m.audience, m.sender, m.key, _pack(m.data)) for m in new]
-            await database.executemany(_INSERT, rows)
+            await database.executemany(_INSERT, [_row(waiting) for waiting in new])
             await database.commit()
         except BaseException:
             await database.rollback()
             raise
         self._last += len(new)
         async with self.turn:
-            for message in new:
-                await self._deliver_one(message)
-        for (_, done), number in zip(batch, ids, strict=True):
-            if not done.done():
-                done.set_result(number)
+            for waiting in new:
+                await self._deliver_one(waiting.message)
+        for waiting, number in zip(batch, ids, strict=True):
+            if not waiting.done.done():
+                waiting.done.set_result(number)
 
     async def _deliver_one(self, message: Message) -> None:
         try:
@@ -235,51 +305,62 @@ class History:
             logger.exception("Message %d was kept, but not delivered", message.id)
         self.delivered = message.id
 
-    async def _number(
-        self, database: aiosqlite.Connection, messages: list[Message]
-    ) -> tuple[list[Message], list[int]]:
-        """Give each message an id: the next one, or that of its key."""
-        new: list[Message] = []
+    async def _give_ids(
+        self, database: aiosqlite.Connection, batch: list[_Waiting]
+    ) -> tuple[list[_Waiting], list[int]]:
+        """Return those of a batch that are new, with their ids, and the ids of all."""
+        known = await _ids_of_keys(database, [waiting.message for waiting in batch])
+        new: list[_Waiting] = []
         ids: list[int] = []
-        known: dict[tuple[str, str], int] = {}
-        for message in messages:
-            name = (message.sender, message.key) if message.key is not None else None
-            if name and name not in known:
-                known[name] = await _one(database, _WITH_KEY, name)
-            number = (name and known[name]) or self._last + len(new) + 1
-            if name is None or not known[name]:
-                new.append(replace(message, id=number))
-            if name:
-                known[name] = number
-            ids.append(number)
+        for waiting in batch:
+            message = waiting.message
+            name = (message.sender, message.key)
+            if message.key is None or name not in known:
+                known[name] = self._last + len(new) + 1
+                new.append(waiting._replace(message=replace(message, id=known[name])))
+            ids.append(known[name])
         return new, ids
 
-    async def _page(self, audience: Sequence[str], after: int, until: int) -> list[Message]:
-        database = await self.open()
-        select = f"SELECT id, event, audience, sender, data {_MISSED} ORDER BY id LIMIT {PAGE}"
-        given = _parameters(audience, after, until)
-        async with database.execute(select, given) as cursor:
-            rows = await cursor.fetchall()
-        return [
-            Message(event, to, sender, _unpack(data), id=number)
-            for number, event, to, sender, data in rows
-        ]
+    def _given(self, audience: Sequence[str], after: int) -> dict[str, Any]:
+        first, second = _bytes(audience[0]), _bytes(audience[-1])
+        return {"first": first, "second": second, "after": after, "until": self.delivered}
 
 
-def _parameters(audience: Sequence[str], after: int, until: int) -> dict[str, Any]:
-    first, second = (*audience, audience[0])[:2]
-    return {"first": first, "second": second, "after": after, "until": until}
+async def _ids_of_keys(
+    database: aiosqlite.Connection, messages: list[Message]
+) -> dict[tuple[str, str | None], int]:
+    names = [(m.sender, m.key) for m in messages if m.key is not None]
+    if not names:
+        return {}
+    query = _WITH_KEYS.format(", ".join(["(?, ?)"] * len(names)))
+    rows = await database.execute_fetchall(query, [_bytes(part) for name in names for part in name])
+    return {(_text(sender), _text(key)): number for sender, key, number in rows}
 
 
-async def _one(database: aiosqlite.Connection, query: str, given: Any) -> int:
-    async with database.execute(query, given) as cursor:
-        row = await cursor.fetchone()
-    return int(row[0]) if row else 0
+async def _number(database: aiosqlite.Connection, query: str, given: Any = ()) -> int:
+    [[number]] = await database.execute_fetchall(query, given)
+    return int(number)
+
+
+def _row(waiting: _Waiting) -> tuple[Any, ...]:
+    message, packed, _ = waiting
+    key = None if message.key is None else _bytes(message.key)
+    audience, sender = _bytes(message.audience), _bytes(message.sender)
+    return message.id, message.event, audience, sender, key, message.skip, packed
+
+
+def _bytes(name: str) -> bytes:
+    return name.encode("utf-8", "surrogatepass")
+
+
+def _text(name: bytes) -> str:
+    return name.decode("utf-8", "surrogatepass")
 
 
 def _pack(data: Any) -> bytes:
     try:
         packed: bytes = msgpack.packb(data, unicode_errors="surrogatepass")
+        _unpack(packed)  # what could not be read would spoil every replay
     except (ValueError, OverflowError, TypeError) as error:
         raise BadInputError("This message cannot be kept: it nests or counts too far.") from error
     return packed

@@ -1,13 +1,16 @@
 """Who a socket is: believed, let in by a passcode, or proved by a signed token."""
 
 import asyncio
+import hashlib
 import hmac
+import ipaddress
 import secrets
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from itsdangerous import BadSignature, URLSafeSerializer
+from itsdangerous import BadData, URLSafeSerializer
 
 from chatlib.messages import BadInputError, Sender, read_auth
 
@@ -16,20 +19,21 @@ FREE_FAILURES = 3
 _FIRST_DELAY = 0.25  # seconds
 _LONGEST_DELAY = 4.0  # seconds
 _FORGET_AFTER = 600.0  # seconds without a failure
-
-_LONGEST_PASSCODE = 1000  # characters; more is wrong without being looked at
+# So many connections of one address may wait for an answer, and so many addresses are remembered.
+MOST_WAITING = 50
+MOST_ADDRESSES = 10_000
 
 
 class Identity(Protocol):
     """Decides who a socket is when it connects."""
 
-    async def identify(self, sid: str, auth: Any, address: str) -> Sender:
+    async def identify(self, sid: str, auth: Any, address: str | None) -> Sender:
         """Return who a socket is.
 
         Args:
             sid: The socket's id.
             auth: What the client sent on connecting; ``None`` if nothing.
-            address: The network address that it comes from.
+            address: The network address that it comes from, if it comes from a network.
 
         Raises:
             BadInputError: It is refused; the message says why.
@@ -42,7 +46,7 @@ class Identity(Protocol):
 class Trusting:
     """Believes ``userId`` and ``name``: for one machine, and for people who trust each other."""
 
-    async def identify(self, sid: str, auth: Any, address: str) -> Sender:  # noqa: ARG002
+    async def identify(self, sid: str, auth: Any, address: str | None) -> Sender:  # noqa: ARG002
         """Return who a socket says that it is."""
         return read_auth(sid, auth)
 
@@ -54,11 +58,17 @@ class Trusting:
 class Passcode:
     """Lets in who knows a passcode, and makes each of them a user that only a token proves again.
 
+    A token is a bearer credential: whoever holds it is that user, without the passcode, until the
+    secret changes. It says nothing but who, and is good for nothing but to connect.
+
     Args:
         passcode: What people have to know.
-        secret: What tokens are signed with; random if not given, and then no token outlives the
-            process.
-        sleep: How to wait, in seconds, before a wrong passcode is answered.
+        secret: What tokens are signed with, long and random; if not given, it is made up, and no
+            token outlives the process.
+        sleep: How to wait, in seconds, before a passcode is looked at.
+
+    Raises:
+        ValueError: The passcode or the secret is empty.
     """
 
     def __init__(
@@ -69,12 +79,15 @@ class Passcode:
     ) -> None:
         if not passcode:
             raise ValueError("The passcode must not be empty.")
-        self._passcode = passcode.encode()
-        self._tokens = URLSafeSerializer(secret or secrets.token_urlsafe(32), salt="chatlib user")
+        if secret == "":
+            raise ValueError("The secret must not be empty.")
+        self._passcode = _digest(passcode)
+        secret = secret or secrets.token_urlsafe(32)
+        self._tokens = URLSafeSerializer(_bytes(secret), salt="chatlib user")
         self._sleep = sleep
-        self._failures = _Failures()
+        self._guessers: dict[str, _Guesser] = {}
 
-    async def identify(self, sid: str, auth: Any, address: str) -> Sender:
+    async def identify(self, sid: str, auth: Any, address: str | None) -> Sender:
         """Return the user that a token proves, or a new one if the passcode is right."""
         sender = read_auth(sid, auth)
         auth = auth or {}
@@ -95,51 +108,76 @@ class Passcode:
 
     def _user_of(self, token: Any) -> str:
         try:
-            return str(self._tokens.loads(token))
-        except (BadSignature, TypeError, ValueError, AttributeError):
+            return str(self._tokens.loads(_bytes(token)))
+        except (BadData, AttributeError):
             raise BadInputError("The token is not valid.") from None
 
-    async def _check(self, passcode: Any, address: str) -> None:
+    async def _check(self, passcode: Any, address: str | None) -> None:
         """Refuse a passcode that is wrong, later each time; who guesses in parallel queues up."""
-        async with self._failures.turn(address):
-            given = passcode if isinstance(passcode, str) else ""
-            fits = len(given) <= _LONGEST_PASSCODE
-            right = hmac.compare_digest(given.encode("utf-8", "surrogatepass"), self._passcode)
-            delay = self._failures.delay(address)
-            if delay:
-                await self._sleep(delay)
-            if right and fits:
-                self._failures.forget(address)
-                return
-            self._failures.note(address)
-        if passcode is None:
+        if passcode is None:  # not a guess: a page that does not know yet that it has to ask
             raise BadInputError("This chat needs a passcode.")
-        raise BadInputError("The passcode is wrong.")
+        guesser = self._guesser(address)
+        if guesser.waiting >= MOST_WAITING:
+            raise BadInputError("Too many wait to be let in from your address; try again later.")
+        guesser.waiting += 1
+        try:
+            async with guesser.turn:
+                if delay := guesser.delay():
+                    await self._sleep(delay)
+                # Digests have one length, so that the time tells nothing of the passcode's.
+                right = hmac.compare_digest(_digest(passcode), self._passcode)
+                guesser.note(right)
+        finally:
+            guesser.waiting -= 1
+        if not right:
+            raise BadInputError("The passcode is wrong.")
+
+    def _guesser(self, address: str | None) -> "_Guesser":
+        """Return who guesses from an address; who failed longest ago is forgotten first."""
+        network, now = _network(address), time.monotonic()
+        guesser = self._guessers.pop(network, None)
+        if not guesser or (not guesser.waiting and now - guesser.last > _FORGET_AFTER):
+            guesser = _Guesser()
+        self._guessers[network] = guesser  # the last of them now
+        if len(self._guessers) > MOST_ADDRESSES:
+            del self._guessers[next(name for name, g in self._guessers.items() if not g.waiting)]
+        return guesser
 
 
-class _Failures:
-    """How often each address was wrong of late."""
+@dataclass
+class _Guesser:
+    """How often an address was wrong of late, and its queue."""
 
-    def __init__(self) -> None:
-        self._counts: dict[str, tuple[int, float]] = {}
-        self._turns: dict[str, asyncio.Lock] = {}
+    failures: int = 0
+    last: float = 0.0
+    waiting: int = 0
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    def turn(self, address: str) -> asyncio.Lock:
-        now = time.monotonic()
-        for stale in [a for a, (_, last) in self._counts.items() if now - last > _FORGET_AFTER]:
-            self.forget(stale)
-        return self._turns.setdefault(address, asyncio.Lock())
-
-    def delay(self, address: str) -> float:
-        count, _ = self._counts.get(address, (0, 0.0))
-        if count < FREE_FAILURES:
+    def delay(self) -> float:
+        if self.failures < FREE_FAILURES:
             return 0.0
-        return float(min(_FIRST_DELAY * 2 ** (count - FREE_FAILURES), _LONGEST_DELAY))
+        doublings = min(self.failures - FREE_FAILURES, 10)  # not a number too large to count
+        return float(min(_FIRST_DELAY * 2**doublings, _LONGEST_DELAY))
 
-    def note(self, address: str) -> None:
-        count, _ = self._counts.get(address, (0, 0.0))
-        self._counts[address] = (count + 1, time.monotonic())
+    def note(self, right: bool) -> None:
+        self.failures = 0 if right else self.failures + 1
+        self.last = time.monotonic()
 
-    def forget(self, address: str) -> None:
-        self._counts.pop(address, None)
-        self._turns.pop(address, None)
+
+def _network(address: str | None) -> str:
+    """Return what stands for one guesser: an address, and of version 6 the network of a home."""
+    try:
+        given = ipaddress.ip_address(address or "")
+    except ValueError:
+        return address or ""
+    if given.version == 4 or given.ipv4_mapped:
+        return str(getattr(given, "ipv4_mapped", None) or given)
+    return str(ipaddress.ip_network((int(given), 64), strict=False))
+
+
+def _digest(passcode: Any) -> bytes:
+    return hashlib.sha256(_bytes(passcode) if isinstance(passcode, str) else b"").digest()
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")

@@ -23,8 +23,8 @@ class Limits:
             closes its connection.
         packets_per_request: How many packets one HTTP request of a polling client may carry. It is
             the same for all servers of a process.
-        transport_bytes: The longest frame or request; a longer one closes the connection, without
-            an answer.
+        transport_bytes: The longest frame or request, and what all attachments of a message may
+            have together; more closes the connection, without an answer.
     """
 
     message_size: int = 65_536
@@ -81,4 +81,5 @@ def _size(data: Any) -> int:
         attachments += len(attachment)
         return ""
 
-    return len(json.dumps(data, ensure_ascii=False, default=measure)) + attachments
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), default=measure)
+    return len(text.encode("utf-8", "surrogatepass")) + attachments

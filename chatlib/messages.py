@@ -43,6 +43,17 @@ EVERYONE = "everyone"
 _SOCKET_ID = re.compile(r"~[A-Za-z0-9_-]{22}")
 
 
+_EVENTS = (packet.EVENT, packet.BINARY_EVENT)
+_ACKNOWLEDGEMENTS = (packet.ACK, packet.BINARY_ACK)
+_WITHOUT_ATTACHMENTS = {packet.BINARY_EVENT: packet.EVENT, packet.BINARY_ACK: packet.ACK}
+# What an attachment takes in memory besides its bytes, about.
+_PER_ATTACHMENT = 100
+
+# Of lists in lists, and the like: some clients read data by recursion.
+_DEEPEST = 100
+_TOO_DEEP = "The data nests too deep."
+
+
 class BadInputError(ValueError):
     """Something a client sent breaks the contract; the message is the sentence to answer with."""
 
@@ -231,7 +242,7 @@ class FiniteJson:
     @staticmethod
     def loads(text: str) -> Any:
         """Read JSON, or raise `NotFiniteError`."""
-        return json.loads(text, parse_float=_finite, parse_constant=_finite)
+        return json.loads(text, parse_float=_finite, parse_constant=_finite, parse_int=_integer)
 
 
 def _finite(text: str) -> float:
@@ -241,38 +252,63 @@ def _finite(text: str) -> float:
     return number
 
 
+def _integer(text: str) -> int:
+    _finite(text)  # an integer of 400 digits is infinite to a browser, and to `math`
+    return int(text)
+
+
 class ChatPacket(packet.Packet):  # type: ignore[misc]
     """A Socket.IO packet whose event is neither a reserved one nor malformed.
 
     An event that a client named ``connect``, or did not name with text at all, or whose data not
-    every client can read, comes out as a `REFUSED_EVENT` with the sentence to answer with.
+    every client can read, comes out as a `REFUSED_EVENT` with the sentence to answer with. A packet
+    that no Socket.IO client sends, and that could not be answered, is a `ValueError`.
+
+    Attributes:
+        longest: How many bytes all attachments of a packet may have together.
     """
 
     json = FiniteJson
+    longest = 1_000_000
 
     data: Any
     packet_type: int
+    _attached = 0
 
     def decode(self, encoded_packet: str) -> int:
         """Decode a packet from the wire, and return the number of attachments to come."""
+        why = ""
         try:
             attachments: int = super().decode(encoded_packet)
         except (NotFiniteError, RecursionError) as error:
             # The type and the acknowledgement's number come before the data: it can be answered.
-            if self.packet_type not in (packet.EVENT, packet.BINARY_EVENT):
-                raise
-            too_deep = isinstance(error, RecursionError)
-            self.data = [REFUSED_EVENT, "The data nests too deep." if too_deep else str(error)]
+            if self.packet_type not in _EVENTS:
+                raise ValueError("The data cannot be read.") from error
+            why = _TOO_DEEP if isinstance(error, RecursionError) else str(error)
             binary = self.packet_type == packet.BINARY_EVENT
-            return int(encoded_packet[1:].partition("-")[0]) if binary else 0
-        if self.packet_type not in (packet.EVENT, packet.BINARY_EVENT):
-            return attachments
+            attachments = int(encoded_packet[1:].partition("-")[0]) if binary else 0
+        except TypeError as error:
+            raise ValueError("A packet must be text.") from error
         if not attachments:
             # python-socketio would wait for one, and take every later packet for it.
-            self.packet_type = packet.EVENT
-        if why := self._why_refused(attachments):
-            self.data = [REFUSED_EVENT, why]
+            self.packet_type = _WITHOUT_ATTACHMENTS.get(self.packet_type, self.packet_type)
+        if self.packet_type in _EVENTS:
+            if why := why or self._why_refused(attachments):
+                self.data = [REFUSED_EVENT, why]
+        elif self.packet_type in _ACKNOWLEDGEMENTS:
+            self._check_acknowledgement(attachments)
+        elif self.packet_type not in (packet.CONNECT, packet.DISCONNECT):
+            raise ValueError("Clients do not send such a packet.")
         return attachments
+
+    def add_attachment(self, attachment: Any) -> bool:
+        """Add an attachment, and return whether it was the last one."""
+        if not isinstance(attachment, bytes | bytearray):
+            raise ValueError("An attachment must be binary.")  # noqa: TRY004  (see above)
+        self._attached += len(attachment) + _PER_ATTACHMENT
+        if self._attached > self.longest:
+            raise ValueError("The attachments are too long.")
+        return bool(super().add_attachment(attachment))
 
     def _why_refused(self, attachments: int) -> str:
         event = self.data[0] if isinstance(self.data, list) and self.data else None
@@ -280,9 +316,34 @@ class ChatPacket(packet.Packet):  # type: ignore[misc]
             return "An event needs a name."
         if event in RESERVED_EVENTS:
             return f"Socket.IO keeps the name {event} for itself."
+        if _nests_too_deep(self.data):
+            return _TOO_DEEP
         if self.packet_type == packet.BINARY_EVENT and not _each_used_once(self.data, attachments):
             return "Each binary attachment must be used once."
         return ""
+
+    def _check_acknowledgement(self, attachments: int) -> None:
+        if not self.id or not isinstance(self.data, list):  # ours are numbered from 1
+            raise ValueError("An acknowledgement needs a number and a list.")
+        if _nests_too_deep(self.data):
+            raise ValueError(_TOO_DEEP)
+        if self.packet_type == packet.BINARY_ACK and not _each_used_once(self.data, attachments):
+            raise ValueError("Each binary attachment must be used once.")
+
+
+def _nests_too_deep(data: Any) -> bool:
+    """Tell whether reading data by recursion would be a danger, here or for other clients."""
+    level = [data]
+    for _ in range(_DEEPEST):
+        level = [
+            part
+            for whole in level
+            for part in (whole.values() if isinstance(whole, dict) else whole)
+            if isinstance(part, dict | list)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def _each_used_once(data: Any, attachments: int) -> bool:
@@ -292,7 +353,9 @@ def _each_used_once(data: Any, attachments: int) -> bool:
     one attachment, the server would send that attachment many times.
     """
     used = _placeholders(data)
-    return all(type(number) is int for number in used) and sorted(used) == [*range(attachments)]
+    if len(used) != attachments or not all(type(number) is int for number in used):
+        return False
+    return sorted(used) == [*range(attachments)]
 
 
 def _placeholders(data: Any) -> list[Any]:

@@ -2,17 +2,21 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import socketio
 from aiohttp import hdrs, web
+from aiohttp.http import HttpProcessingError
 from multidict import CIMultiDict
 
 # Clients that hang may hold up the stop for this many seconds, all of them together.
 GRACE = 0.4
 
 _INDEX = "chatlib is running here. Point a Socket.IO client at this address.\n"
+
+_logger = logging.getLogger("chatlib.web")
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -32,7 +36,9 @@ class WebServer:
         self.url = ""
         self.address = ("", 0)
         self._io = io
-        self._runner = web.AppRunner(application(io), access_log=None)
+        self._runner = web.AppRunner(
+            application(io), access_log=None, logger=_logger, handler_cancellation=True
+        )
         self._background = _BackgroundTasks(io)
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
@@ -99,7 +105,8 @@ class WebServer:
 
 def application(io: socketio.AsyncServer) -> web.Application:
     """Return an aiohttp application that serves ``io``, a line for people and one for monitors."""
-    app = web.Application(middlewares=[_without_compression])
+    longest = io.eio.max_http_buffer_size
+    app = web.Application(middlewares=[_without_compression], client_max_size=longest)
     app.router.add_get("/", _index)
     app.router.add_get("/health", _health)
     io.attach(app)
@@ -115,6 +122,19 @@ async def _without_compression(request: web.Request, handler: _Handler) -> web.S
         del headers[hdrs.SEC_WEBSOCKET_EXTENSIONS]
         request = request.clone(headers=headers)
     return await handler(request)
+
+
+def _shorten(record: logging.LogRecord) -> bool:
+    """Make one line of what aiohttp shows as an error of its own, with a traceback."""
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, HttpProcessingError):
+        record.levelno, record.levelname = logging.WARNING, "WARNING"
+        record.msg += ": it does not speak HTTP"
+        record.exc_info = None
+    return True
+
+
+_logger.addFilter(_shorten)
 
 
 async def _index(request: web.Request) -> web.Response:  # noqa: ARG001

@@ -1,23 +1,32 @@
 """A live client with a name: a real `socketio.AsyncClient` that the lab listens to."""
 
 import asyncio
+import contextlib
 import contextvars
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+import aiohttp
 import socketio
 from socketio.exceptions import ConnectionError
 from socketio.exceptions import TimeoutError as SocketTimeoutError
 
 from chatlib.lab.wire import LabTimeoutError, Wire
+from chatlib.web import GRACE
 
-# Where a client is asked to reconnect, it does not let a reader wait: the defaults are seconds.
-_DEFAULTS = {
-    "reconnection": False,
-    "reconnection_delay": 0.02,
-    "reconnection_delay_max": 0.1,
-    "randomization_factor": 0,
-}
+# A client that leaves waits at most this many seconds for the server's goodbye.
+_GOODBYE = 0.4
+
+
+def _defaults() -> dict[str, Any]:
+    """Return options with which a client does not let a reader wait: the usual ones are seconds."""
+    return {
+        "reconnection": False,
+        "reconnection_delay": 0.02,
+        "reconnection_delay_max": 0.1,
+        "randomization_factor": 0,
+        "websocket_extra_options": {"timeout": aiohttp.ClientWSTimeout(ws_close=_GOODBYE)},
+    }
 
 
 class Client(socketio.AsyncClient):  # type: ignore[misc]
@@ -40,7 +49,7 @@ class Client(socketio.AsyncClient):  # type: ignore[misc]
         **options: Any,
     ) -> None:
         # python-socketio's own handling of Interrupt stops the event loop, and with it the kernel.
-        super().__init__(**_DEFAULTS | options | {"handle_sigint": False})
+        super().__init__(**_defaults() | options | {"handle_sigint": False})
         self.name = name
         self._wire = wire
         self._timeout = timeout
@@ -119,10 +128,20 @@ class Client(socketio.AsyncClient):  # type: ignore[misc]
         task.add_done_callback(self._background.discard)
         return task
 
+    async def wait(self) -> None:
+        """Wait until the connection ends; an Interrupt ends the wait, and not the connection."""
+        if self.eio.read_loop_task:
+            # Unlike `await`, this does not pass a cancellation on to the task that reads.
+            await asyncio.wait([self.eio.read_loop_task])
+        await super().wait()
+
     async def leave(self) -> None:
         """Disconnect, stop to reconnect, or do nothing: whatever it takes to be gone."""
-        await self.shutdown()
-        await self.eio.disconnect()
+        # A client that polls would wait for the answer to its last request: half a minute.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GRACE):
+                await self.shutdown()
+                await self.eio.disconnect()
 
     async def call(
         self,

@@ -54,11 +54,12 @@ class Tunnel:
         """End every connection, and stop to listen."""
         if self._server:
             self._server.close()
-        for wire in self._wires.values():
-            wire.drop()
-        for task in self._tasks:
+        for name in self._wires:
+            self.cut(name)
+        tasks = list(self._tasks)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def cut(self, name: str) -> None:
         """End a client's connection without a goodbye, and take no new one from it."""
@@ -74,6 +75,14 @@ class Tunnel:
         """Hold up everything on a client's wire, in both directions, for ``delay`` seconds."""
         self._wire(name).delay = delay
 
+    def is_cut(self, name: str) -> bool:
+        """Tell whether a client cannot connect."""
+        return self._wire(name).is_cut
+
+    def is_slow(self, name: str) -> bool:
+        """Tell whether everything on a client's wire is held up for a while."""
+        return bool(self._wire(name).delay)
+
     def is_frozen(self, name: str) -> bool:
         """Tell whether a client's connection stands and passes nothing."""
         return not self._wire(name).flows.is_set()
@@ -88,11 +97,13 @@ class Tunnel:
     def _wire(self, name: str) -> _Wire:
         return self._wires.setdefault(name, _Wire())
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        if task:
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # A task of its own: asyncio before 3.12 prints an error when one that it made is cancelled.
+        task = asyncio.create_task(self._carry(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         ends = [writer]
         wire = _Wire()
         try:
@@ -103,12 +114,14 @@ class Tunnel:
                 return
             server_reader, server_writer = await asyncio.open_connection(*self._upstream)
             ends.append(server_writer)
+            if wire.is_cut:  # meanwhile
+                return
             wire.ends.update(ends)
             server_writer.write(head)
             await _first(
                 self._pump(wire, reader, server_writer), self._pump(wire, server_reader, writer)
             )
-        except (OSError, asyncio.IncompleteReadError):
+        except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             return  # one end has gone, and so goes the other
         finally:
             wire.ends.difference_update(ends)
@@ -122,10 +135,13 @@ class Tunnel:
     async def _pump(
         wire: _Wire, source: asyncio.StreamReader, target: asyncio.StreamWriter
     ) -> None:
-        while data := await source.read(65_536):
+        while True:
+            data = await source.read(65_536)
             if wire.delay:
                 await asyncio.sleep(wire.delay)
             await wire.flows.wait()
+            if not data:  # the end, which is held up like all that came before
+                return
             target.write(data)
             await target.drain()
 

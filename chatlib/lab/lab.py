@@ -18,11 +18,8 @@ from chatlib.lab.faults import Tunnel
 from chatlib.lab.interrupt import InterruptWatch
 from chatlib.lab.pictures import Matrix, SequenceDiagram
 from chatlib.lab.trace import SERVER, Fault, Trace
-from chatlib.lab.wire import Wire
+from chatlib.lab.wire import CALM, Wire
 from chatlib.web import WebServer
-
-# A lab that closes gives handlers so many seconds to end.
-_CALM = 0.5
 
 _open_labs: dict[str, "Lab"] = {}
 
@@ -48,6 +45,10 @@ class Lab:
         self._interrupts = InterruptWatch()
         self._clients: dict[str, Client] = {}
         self._generate_id = io.eio.generate_id
+        self._choose: Callable[[str], str] | None = None
+        self._is_stopped = False
+        # Who is to come back when the server does.
+        self._cut_off: list[Client] = []
         self._is_closed = False
 
     @classmethod
@@ -79,15 +80,14 @@ class Lab:
         Raises:
             TypeError: ``io`` is not an aiohttp-based `socketio.AsyncServer`.
         """
-        if not isinstance(io, socketio.AsyncServer) or io.async_mode != "aiohttp":
-            raise TypeError(
-                'A lab needs a socketio.AsyncServer(async_mode="aiohttp"), or ChatServer().io.'
-            )
+        _check_server(io)
         if name in _open_labs:
             await _open_labs[name]._close_for_the_next()
         lab = cls(io, name, timeout)
         if seed is not None:
-            lab._seed_ids(seed)
+            # Ids to look at, not to keep a secret.
+            lab._choose = random.Random(seed).choice  # noqa: S311
+            lab._seed_ids()
         # Registered first: a lab that does not start is closed like any other by the next.
         _open_labs[name] = lab
         # In an empty context, ipykernel prints under the cell that runs; see `Client.connect`.
@@ -185,7 +185,8 @@ class Lab:
     async def cut(self, client: Client) -> None:
         """Cut a client's wire without a goodbye, once all is quiet; it stays cut until `mend`.
 
-        It waits until both ends have noticed.
+        It waits until both ends have noticed. A handler, whose end all that is quiet would have to
+        wait for, cuts at once: what it answers after that is lost.
         """
         __tracebackhide__ = True
         tunnel = await self._break(client.name, "the wire is cut")
@@ -206,10 +207,16 @@ class Lab:
         self._wire.slow_link(client.name, is_slow=True)
 
     async def mend(self, client: Client) -> None:
-        """Mend a client's wire, and wait until a client that reconnects is back."""
+        """Mend a client's wire, and wait until a client that reconnects is back.
+
+        While the server is stopped nobody comes back; `start_server` waits for the client then.
+        """
         __tracebackhide__ = True
         tunnel = self._faulty_tunnel()
         self.trace.add(Fault(client.name, "the wire is mended"))
+        if self._is_stopped:
+            self._cut_off += [client] * (client not in self._cut_off)
+            return
         self._wire.slow_link(client.name, is_slow=False)
         if tunnel.is_frozen(client.name):  # what was held back is lost, as it would be
             await self._gone(client.name, tunnel.cut)
@@ -219,28 +226,48 @@ class Lab:
         """Stop the server as if it was killed, once all is quiet: no client gets a goodbye.
 
         It waits until every client has noticed.
+
+        Raises:
+            RuntimeError: It is stopped already.
         """
         __tracebackhide__ = True
+        if self._is_stopped:
+            raise RuntimeError("The server is stopped; lab.start_server() starts it again.")
         tunnel = await self._break(SERVER, "the server is killed")
-        for client in self._clients.values():
+        self._is_stopped = True
+        self._cut_off = [one for one in self._clients.values() if not tunnel.is_cut(one.name)]
+        for client in self._cut_off:
             await self._gone(client.name, tunnel.cut)
         await self._web.stop()
 
     async def start_server(self, io: socketio.AsyncServer | None = None) -> None:
         """Start the server again, and wait until the clients that reconnect are back, one by one.
 
+        Their wires are whole then, but for those that were `cut` before.
+
         Args:
             io: The server that takes the place of the one that was stopped; by default, the same.
+
+        Raises:
+            TypeError: ``io`` is not an aiohttp-based `socketio.AsyncServer`.
+            RuntimeError: The server is not stopped.
         """
         __tracebackhide__ = True
         tunnel = self._faulty_tunnel()
-        self._io = io or self._io
+        if not self._is_stopped:
+            raise RuntimeError("The server runs; lab.stop_server() stops it.")
+        if io is not None and io is not self._io:
+            _check_server(io)
+            self._io.eio.generate_id = self._generate_id
+            self._io, self._generate_id = io, io.eio.generate_id
+            self._seed_ids()
         self._web = WebServer(self._io)
         self._wire.attach(self._io)
         self.trace.add(Fault(SERVER, "the server is back"))
         await asyncio.create_task(self._web.start(), context=contextvars.Context())
         tunnel.lead_to(*self._web.address)
-        for client in self._clients.values():
+        self._is_stopped = False
+        for client in self._cut_off:
             await self._back(client, tunnel)
 
     async def close(self) -> None:
@@ -256,8 +283,8 @@ class Lab:
         if _open_labs.get(self._name) is self:
             del _open_labs[self._name]
         for client in self._clients.values():
-            await client.leave()
-        await self._wire.calm_down(_CALM)
+            await self._leave(client)
+        await self._wire.calm_down(CALM)
         await self._web.stop()
         if self._tunnel:
             await self._tunnel.stop()
@@ -294,7 +321,8 @@ class Lab:
     async def _break(self, where: str, what: str) -> Tunnel:
         __tracebackhide__ = True
         tunnel = self._faulty_tunnel()
-        await self.settle()
+        if not self._wire.is_handling():
+            await self.settle()
         self.trace.add(Fault(where, what))
         return tunnel
 
@@ -322,9 +350,17 @@ class Lab:
         __tracebackhide__ = True
         ghosts = [self._clients.pop(name) for name in names if name in self._clients]
         for ghost in ghosts:
-            await ghost.leave()
+            await self._leave(ghost)
+            if self._tunnel:  # the next one comes with a wire of its own
+                self._tunnel.mend(ghost.name)
         if ghosts:
             await self.clear()
+
+    async def _leave(self, client: Client) -> None:
+        tunnel = self._tunnel
+        if tunnel and (tunnel.is_frozen(client.name) or tunnel.is_slow(client.name)):
+            tunnel.cut(client.name)  # a goodbye would be held up, too
+        await client.leave()
 
     async def _close_for_the_next(self) -> None:
         if self._loop is not asyncio.get_running_loop():  # it ended with its event loop
@@ -335,9 +371,10 @@ class Lab:
         except Exception as error:  # noqa: BLE001  (the new lab is not to blame)
             warnings.warn(f"The lab that was open before ended with {error!r}.", stacklevel=3)
 
-    def _seed_ids(self, seed: int) -> None:
-        generate_id = self._generate_id
-        choice = random.Random(seed).choice  # noqa: S311  (ids to look at, not to keep a secret)
+    def _seed_ids(self) -> None:
+        if not self._choose:
+            return
+        generate_id, choice = self._generate_id, self._choose
 
         def generate() -> str:
             # Other characters in the same form, as the form may mean something to the server.
@@ -345,3 +382,10 @@ class Lab:
             return re.sub("[A-Za-z0-9_-]", lambda _: choice(characters), generate_id())
 
         self._io.eio.generate_id = generate
+
+
+def _check_server(io: Any) -> None:
+    if not isinstance(io, socketio.AsyncServer) or io.async_mode != "aiohttp":
+        raise TypeError(
+            'A lab needs a socketio.AsyncServer(async_mode="aiohttp"), or ChatServer().io.'
+        )

@@ -6,6 +6,7 @@ terminals, and a title and description in the SVG for screen readers.
 
 import html
 import json
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -20,6 +21,8 @@ _CHARACTER = 7.3  # the advance of a 12 px monospace character, rounded up
 _HEAD = 32  # the height of a name at the top of its lifeline
 _ROW = 42
 _DELIVERY = 17
+
+_UNPRINTABLE = re.compile("[^\\t\\n\\x20-\\x7e\\xa0-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
 
 _STYLE = """
 .chatlib { --page: #ffffff; --edge: #d5dce6; --ink: #1b2330; --soft: #566274; --line: #bcc6d3;
@@ -90,7 +93,7 @@ class SequenceDiagram(Picture):
     def text(self) -> str:
         """Return one line for each packet, and one for those who did not get an emission."""
         lines = [line for step in self._steps for line in self._lines(step)]
-        return "\n".join(lines) or "Nothing has happened."
+        return _printable("\n".join(lines)) or "Nothing has happened."
 
     def svg(self) -> str:
         """Return the diagram as an SVG document."""
@@ -156,7 +159,7 @@ class Matrix(Picture):
                 f"  {_mark(emission, name):{len(name)}}" for name in self._clients
             ).rstrip()
             lines.append(f"{python:{width}}{marks}")
-        return "\n".join(lines) or "Nothing has been emitted."
+        return _printable("\n".join(lines)) or "Nothing has been emitted."
 
     def svg(self) -> str:
         """Return the matrix as an SVG document."""
@@ -178,8 +181,8 @@ class Matrix(Picture):
             return "socket.broadcast.emit" if emission.skip else "io.emit"
         if self._trace.ids.keys() >= set(emission.to):
             return "socket.emit"
-        rooms = ", ".join(map(_as_json, emission.to))
-        return f"{'socket' if emission.skip else 'io'}.to({rooms}).emit"
+        rooms = "".join(f".to({_as_json(room)})" for room in emission.to)
+        return f"{'socket' if emission.skip else 'io'}{rooms}.emit"
 
     def _python(self, emission: Emission) -> str:
         to = [self._trace.ids.get(room) or repr(room) for room in emission.to]
@@ -348,7 +351,7 @@ class _Canvas:
 def _arrow_style(packet: Packet) -> str:
     if not packet.arrived:
         return "lost"
-    if packet.kind in ("ack", "connected"):
+    if packet.kind in ("ack", "connected", "refused"):
         return "answer"
     return "up" if packet.target == SERVER else "down"
 
@@ -396,11 +399,18 @@ def _text_width(text: str, character: float = _CHARACTER) -> float:
 
 def _clip(title: str, detail: str, room: float) -> tuple[str, str]:
     """Shorten what an event carried, or else its name, to the room that there is."""
-    fits = int(room / _CHARACTER)
-    if len(title) + 1 + len(detail) <= fits or not detail:
-        return (title if len(title) <= fits else f"{title[: max(fits - 1, 1)]}…"), detail
-    left = fits - len(title) - 2
-    return (title, f"{detail[:left]}…") if left > 2 else _clip(title, "", room)
+    if not detail or _text_width(f"{title} {detail}") <= room:
+        return _shorten(title, room), detail
+    left = room - _text_width(f"{title} ")
+    return (title, _shorten(detail, left)) if left > 3 * _CHARACTER else _clip(title, "", room)
+
+
+def _shorten(text: str, room: float) -> str:
+    if _text_width(text) <= room:
+        return text
+    while text and _text_width(f"{text}…") > room:
+        text = text[:-1]
+    return f"{text}…"
 
 
 def _n(number: float) -> float:
@@ -409,4 +419,9 @@ def _n(number: float) -> float:
 
 
 def _escape(text: str) -> str:
-    return html.escape(text, quote=False)
+    return html.escape(_printable(text), quote=False)
+
+
+def _printable(text: str) -> str:
+    """Replace what no SVG document may hold: control characters, and halves of characters."""
+    return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)

@@ -1,6 +1,5 @@
 """What happened: every packet between the clients and the server, as names and data."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -119,7 +118,3 @@ class Trace:
         for sid, name in self.ids.items():
             text = text.replace(sid, f"<{name}>")
         return text
-
-    def names(self, ids: Iterable[str]) -> list[str]:
-        """Return ids with those of sockets replaced by the names of their clients."""
-        return [self.ids.get(sid, sid) for sid in ids]

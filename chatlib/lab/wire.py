@@ -19,6 +19,7 @@ from urllib.parse import quote, unquote
 import engineio
 import socketio
 from socketio import packet
+from socketio.exceptions import TimeoutError as SocketTimeoutError
 
 from chatlib.lab.trace import SERVER, Emission, Packet, Trace
 
@@ -29,6 +30,9 @@ _NAME_IN_ENVIRON = "HTTP_X_CHATLIB_NAME"
 # A packet waits at most this many seconds for one that was sent before it: the order of outputs is
 # worth little against a packet that never comes.
 _TURN = 0.25
+
+# What still runs gets so many seconds to end, after an error and before the lab closes.
+CALM = 0.5
 
 _Result = TypeVar("_Result")
 _Original = Callable[..., Any]
@@ -45,8 +49,11 @@ def name_in_header(value: str) -> str:
     return unquote(value)
 
 
-class LabTimeoutError(TimeoutError):
-    """Something in the lab took too long; the message says who waited for what."""
+class LabTimeoutError(TimeoutError, SocketTimeoutError):  # type: ignore[misc]
+    """Something in the lab took too long; the message says who waited for what.
+
+    It is python-socketio's own error too, so that what catches it here does so outside the lab.
+    """
 
     def _render_traceback_(self) -> list[str]:
         return [f"{type(self).__name__}: {self}"]  # IPython would show where the lab waits
@@ -186,17 +193,29 @@ class Wire:
             timeout: How long to wait, in seconds.
 
         Raises:
+            RuntimeError: It has no WebSocket, by whose end the server would notice.
             LabTimeoutError: That took too long.
             Exception: What a handler raised meanwhile.
         """
         __tracebackhide__ = True
         links = [link for link in self._links.values() if link.name == name]
+        sockets = self._io.eio.sockets
+        if not all(sockets[link.eio_sid].upgraded for link in links if link.eio_sid in sockets):
+            raise RuntimeError(
+                f"{name} is connected by polling: the server would not notice for a long time."
+            )
+        for link in links:
+            link.goodbye = link.goodbye or Packet("disconnect", name, SERVER)  # never recorded
         close()
         await self.until(
             lambda: not any(link.server_open or link.client_open for link in links),
             timeout,
             f"both ends to see that {name} is cut off",
         )
+
+    def is_handling(self) -> bool:
+        """Tell whether the code that asks is a handler's, for whose end `settle` would wait."""
+        return bool(_handler.get())
 
     def notify(self) -> None:
         """Let all that wait look again."""
@@ -220,7 +239,7 @@ class Wire:
                 await self._changes.until(lambda: self.errors or self._quiet())
         except TimeoutError:
             raise LabTimeoutError(f"Waited {timeout:g} s for {self._what_is_left()}.") from None
-        self.raise_errors()
+        await self._raise_all_errors()
 
     async def calm_down(self, timeout: float) -> None:
         """Give what still runs a little time to end, and keep its errors for later.
@@ -250,7 +269,7 @@ class Wire:
                 await self._changes.until(lambda: self.errors or true())
         except TimeoutError:
             raise LabTimeoutError(f"Waited {timeout:g} s for {what}.") from None
-        self.raise_errors()
+        await self._raise_all_errors()
 
     async def watch(
         self,
@@ -284,6 +303,12 @@ class Wire:
         if error := task.exception():
             raise _without_library(error)
         return task.result()
+
+    async def _raise_all_errors(self) -> None:
+        __tracebackhide__ = True
+        if self.errors:  # one may leave others behind, or something that waits in vain
+            await self.calm_down(CALM)
+        self.raise_errors()
 
     def raise_errors(self) -> None:
         """Raise what handlers raised since the last time, if anything."""
@@ -532,7 +557,10 @@ def _without_library(error: BaseException) -> Any:
 
 
 def _is_library(module: str) -> bool:
-    return module.split(".")[0] in ("asyncio", "engineio", "socketio") or "chatlib.lab." in module
+    package = module.split(".")[0]
+    return package in ("asyncio", "engineio", "socketio") or module.startswith(
+        ("chatlib.lab.", "chatlib.answers")
+    )
 
 
 def _without_placeholders(data: Any) -> Any:

@@ -478,10 +478,10 @@ async def test_an_error_that_a_chat_server_answers_and_logs():
     async with await Lab.open(chat.io) as lab:
         alice = await lab.join("alice")
 
-        async def sender(sid):
+        async def send(message):
             raise OSError("no disk")
 
-        chat.sender = sender
+        chat.delivery.send = send
         await raises(
             lambda: alice.call("message", "hi"),
             OSError,

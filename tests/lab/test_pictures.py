@@ -5,7 +5,7 @@ import pytest
 
 from chatlib.lab import pictures
 from chatlib.lab.pictures import Matrix, SequenceDiagram
-from chatlib.lab.trace import SERVER, Emission, Packet, Trace
+from chatlib.lab.trace import SERVER, Emission, Fault, Packet, Trace
 
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = '<script>alert("x & y")</script>'
@@ -86,6 +86,14 @@ def unprintable():
     return story
 
 
+def broken():
+    story = Story("alice", "bob")
+    story.steps.append(Fault("bob", "the wire is cut"))
+    story.emit("said", "hi", heard=["alice"])
+    story.steps.append(Fault(SERVER, "the server is killed"))
+    return story
+
+
 STORIES = {
     "a bit of everything": a_bit_of_everything,
     "nothing": Story,
@@ -96,6 +104,7 @@ STORIES = {
     "names of all kinds": lambda: crowd("José", "名前は長い", "😀", "a" * 40, " ", "→●○"),
     "long payloads": long_payloads,
     "hostile": hostile,
+    "broken": broken,
     "unprintable": unprintable,
 }
 
@@ -358,7 +367,7 @@ def test_the_text_and_the_diagram_agree(name):
     tips = elements(picture, "polygon")
     crosses = elements(picture, "line", "lost-tip")
     rings = elements(picture, "circle", "not")
-    steps = story.steps
+    steps = [step for step in story.steps if not isinstance(step, Fault)]
     flat = [p for step in steps for p in (step.deliveries if hasattr(step, "to") else [step])]
     missed = [
         name

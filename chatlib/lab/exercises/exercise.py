@@ -17,7 +17,6 @@ from chatlib.lab.wire import LabTimeoutError
 
 # An answer that hangs is told so after this many seconds.
 _TIMEOUT = 2.0
-_PLAY_TIMEOUT = 6.0
 
 # JupyterLab breaks longer lines in the middle of a word.
 _LINE = 88
@@ -179,14 +178,11 @@ class Exercise:
         io = self.server()
         try:
             async with await Lab.open(io, name=f"exercise {self.number}", timeout=_TIMEOUT) as lab:
-                async with asyncio.timeout(_PLAY_TIMEOUT):
-                    await self.play(answer, Stage(io, lab))
+                await self.play(answer, Stage(io, lab))
         except WrongAnswerError as wrong:
             return Verdict("wrong", str(wrong))
         except LabTimeoutError as late:
             return Verdict("wrong", f"Something does not end. {late}")
-        except TimeoutError:
-            return Verdict("wrong", f"It does not end: {_PLAY_TIMEOUT:g} s have passed.")
         except Exception as error:  # noqa: BLE001  (the reader's code may raise anything)
             return Verdict("wrong", _told(error))
         return Verdict("right", self.praise)
@@ -195,7 +191,15 @@ class Exercise:
 async def run(answer: Callable[..., Any], *arguments: Any) -> Any:
     """Call a reader's function, which may or may not be a coroutine function."""
     result = answer(*arguments)
-    return await result if inspect.isawaitable(result) else result
+    if not inspect.isawaitable(result):
+        return result
+    try:
+        async with asyncio.timeout(_TIMEOUT) as timeout:
+            return await result
+    except TimeoutError:
+        if not timeout.expired():
+            raise
+        raise LabTimeoutError(f"Waited {_TIMEOUT:g} s for your function to end.") from None
 
 
 def _deliveries(step: Step) -> list[Packet]:

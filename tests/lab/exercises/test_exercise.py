@@ -89,8 +89,8 @@ async def test_wrong():
     verdict = await judged(pass_on.solution_text.replace(", skip_sid=sid", ""))
     assert verdict.kind == "wrong"
     assert str(verdict) == (
-        '✗ Not right. After alice emitted "say", alice should not have heard "said". '
-        'What happened: alice heard "said" and bob heard "said".'
+        '✗ Not right. After alice emitted "say", alice should not have heard "said". What\n'
+        'happened: alice heard "said" and bob heard "said".'
     )
 
 

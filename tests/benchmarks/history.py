@@ -1,0 +1,111 @@
+"""Measures what a history costs: ``python tests/benchmarks/history.py``.
+
+Two servers, one with a history on the disk and one without, take the same load in turns, so that
+what else the machine does meets both. The server is a process of its own, as its clients' work
+would otherwise hide what the history costs.
+"""
+
+import argparse
+import asyncio
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import socketio
+
+from chatlib import ChatServer
+from chatlib.history import History
+from chatlib.limits import Limits
+from chatlib.web import WebServer
+
+CLIENTS = 30
+LOADS = {
+    "to everyone, one at a time": ({}, 1),
+    "to one user, one at a time": ({"user": 0}, 1),
+    "to one user, ten at a time": ({"user": 0}, 10),
+}
+
+
+async def serve(path):
+    """Run a server with a history in ``path``, or with none, until standard input ends."""
+    limits = Limits(messages_per_second=1e9, burst=10**9, unread_bytes=10**9)
+    chat = ChatServer(history=History(path) if path else None, limits=limits)
+    web = WebServer(chat.io)
+    await web.start()
+    print(web.url, flush=True)
+    await asyncio.to_thread(sys.stdin.read)
+    await web.stop()
+
+
+class Load:
+    """A server, and the clients that send to it."""
+
+    async def start(self, path):
+        pipe = asyncio.subprocess.PIPE
+        command = [sys.executable, __file__, "--serve", str(path or "")]
+        self.process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe)
+        url = (await self.process.stdout.readline()).decode().strip()
+        self.clients = [socketio.AsyncClient(handle_sigint=False) for _ in range(CLIENTS)]
+        for number, client in enumerate(self.clients):
+            await client.connect(url, auth={"userId": number}, transports=["websocket"])
+
+    async def stop(self):
+        for client in self.clients:
+            await client.disconnect()
+        self.process.stdin.close()
+        await self.process.wait()
+
+    async def measure(self, address, at_a_time, messages):
+        """Return how many messages a second were acknowledged."""
+
+        async def send(client):
+            answer = await client.call("message", {"text": "a message", **address})
+            assert answer["ok"], answer
+
+        async def work(client):
+            for _ in range(0, messages, at_a_time):
+                await asyncio.gather(*(send(client) for _ in range(at_a_time)))
+
+        start = time.perf_counter()
+        await asyncio.gather(*(work(client) for client in self.clients))
+        return CLIENTS * messages / (time.perf_counter() - start)
+
+
+async def compare(rounds, messages):
+    """Print the throughput with and without a history, and the ratio of the two."""
+    with tempfile.TemporaryDirectory() as folder:
+        off, on = Load(), Load()
+        await off.start(None)
+        await on.start(Path(folder) / "history.db")
+        for name, (address, at_a_time) in LOADS.items():
+            pairs = [
+                (
+                    await off.measure(address, at_a_time, messages),
+                    await on.measure(address, at_a_time, messages),
+                )
+                for _ in range(rounds)
+            ]
+            without, with_one = (statistics.median(figures) for figures in zip(*pairs, strict=True))
+            print(
+                f"{name}: {without:.0f} messages a second without a history, "
+                f"{with_one:.0f} with one, ratio {with_one / without:.2f}"
+            )
+        await off.stop()
+        await on.stop()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--messages", type=int, default=20, help="per client and round")
+    parser.add_argument("--serve", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    asyncio.run(
+        compare(given.rounds, given.messages) if given.serve is None else serve(given.serve)
+    )
+
+
+if __name__ == "__main__":
+    main()

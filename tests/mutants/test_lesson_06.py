@@ -1,0 +1,73 @@
+import pytest
+from mutant_checks import Mutant, check_notices, check_passes
+
+LESSON = "06_the_whole_server.ipynb"
+FIRST_TAB = '[tab for tab, _ in self._io.manager.get_participants("/", message.audience)][:1]'
+MUTANTS = {
+    "welcome is dropped": Mutant(
+        "server.py",
+        'await self.io.emit("welcome", f"Welcome to the server {sid}", to=sid)',
+        "pass",
+    ),
+    "broadcast reaches the newcomer too": Mutant(
+        "server.py",
+        'f"{sid} joined the server", to=EVERYONE, skip_sid=sid)',
+        'f"{sid} joined the server", to=EVERYONE)',
+    ),
+    "the sender is not excluded from a room": Mutant(
+        "server.py",
+        "to=to.room, skip_sid=sid)",
+        "to=to.room)",
+    ),
+    "a room message goes to everyone": Mutant("server.py", "to=to.room,", "to=EVERYONE,"),
+    "join-room does nothing": Mutant(
+        "server.py",
+        "await self.delivery.let_in(sid, [group], offset)",
+        "pass",
+    ),
+    "leave-room does nothing": Mutant("server.py", "await self.io.leave_room(sid, group)", "pass"),
+    "a direct message reaches only one of two tabs": Mutant(
+        "delivery.py",
+        "to=message.rooms,",
+        f'to={FIRST_TAB} + message.rooms[1:] if "user:" in message.audience else message.rooms,',
+    ),
+    "a direct message misses the sender's other tab": Mutant(
+        "history.py",
+        "return [self.audience, self.sender] if own else [self.audience]",
+        "return [self.audience]",
+    ),
+    "a direct message comes back to the tab that it was written in": Mutant(
+        "server.py",
+        "to=to.user, skip_sid=sid)",
+        "to=to.user)",
+    ),
+    "others is ignored": Mutant("server.py", "if to.others:", "if False:"),
+    "from is taken from the client": Mutant(
+        "server.py",
+        'data | {"from": self.members[sid].sender}',
+        '{"from": self.members[sid].sender} | data',
+    ),
+    "the acknowledgement is missing": Mutant(
+        "answers.py",
+        "return await handler(server, sid, data[0])",
+        "await handler(server, sid, data[0])",
+    ),
+    "bad input is not answered": Mutant("answers.py", "return refused(str(error))", "return None"),
+    "an unknown event is not answered": Mutant(
+        "server.py",
+        'return refused(f"There is no such event',
+        'return print(f"There is no such event',
+    ),
+    "a group may be named like a socket": Mutant(
+        "messages.py", "if is_socket_id(text):", "if False:"
+    ),
+}
+
+
+def test_passes_with_an_unbroken_copy(tmp_path):
+    check_passes(LESSON, tmp_path)
+
+
+@pytest.mark.parametrize("mutant", MUTANTS)
+def test_notices_that(mutant, tmp_path):
+    check_notices(LESSON, MUTANTS[mutant], tmp_path)

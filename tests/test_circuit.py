@@ -1,0 +1,735 @@
+"""The circuit and its gate: hostile frames end their own connection, and nothing else."""
+
+import asyncio
+import base64
+import json
+import logging
+
+import pytest
+import pytest_asyncio
+from conftest import TIMEOUT, eventually
+from engineio.payload import Payload
+from raw_clients import PATH, RawClient, flush, staged
+
+from chatlib import ChatServer
+from chatlib.circuit import _MeteredQueue
+from chatlib.limits import Limits
+from chatlib.messages import BadInputError, is_socket_id, read_auth
+
+NOT_SOCKET_IO = "it does not speak Socket.IO"
+
+
+@pytest_asyncio.fixture
+async def stage():
+    async with staged() as stage:
+        yield stage
+
+
+@pytest.fixture
+def log(caplog):
+    """All log lines from warnings on; a traceback, anywhere, fails the test."""
+    caplog.set_level(logging.INFO)
+    yield lambda: [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
+    for record in caplog.get_records("call"):
+        assert not record.exc_info, record.exc_text
+        assert record.levelno <= logging.WARNING, record.getMessage()
+
+
+async def bystanders(stage):
+    """Two clients in a room, and a function that returns what one hears of the other."""
+    alice, bob = await stage.client(), await stage.client()
+    await bob.call("join-room", "tea")
+    await flush(alice, bob)
+    bob.frames.clear()
+
+    async def heard():
+        """What bob hears, when alice has said something."""
+        assert (await alice.call("message", {"room": "tea", "n": 1}))["ok"]
+        await flush(bob)
+        frames = [frame for frame in bob.frames if not frame.startswith("43")]
+        bob.frames.clear()
+        return [frame for frame in frames if not frame.startswith('42["broadcast"')]
+
+    return alice, heard
+
+
+ENGINE_FRAMES = [
+    "",
+    "z",
+    "zzz",
+    "4",
+    "4x",
+    "4[[[",
+    "49",
+    "4٣",
+    "0",
+    '0{"sid":"x"}',
+    "2",
+    "2prob",
+    "3x",
+    "3" + "[" * 100_000,
+    "4" + "[" * 100_000,
+    "5x",
+    "6",
+    "7",
+    "8x",
+    "9",
+    "²",
+    "b",
+    "b?",
+    "bA",
+    "bé",
+    "\x1e",
+    "40\x1e40",
+    "d=40",
+]
+SOCKET_FRAMES = [
+    "44",
+    '44{"message":"no"}',
+    '46["x"]',
+    "43",
+    "43[1]",
+    "430[1]",
+    "431",
+    "431{}",
+    '431"x"',
+    "431" + "[" * 100_000,
+    "431" + "[" * 200 + "]" * 200,
+    '461-1[{"_placeholder":true,"num":1}]',
+    '461-1[{"_placeholder":true,"num":"0"}]',
+    "461-1[]",
+    "461-1{}",
+    "42" + "9" * 101 + '["message"]',
+    "42²[]",
+    '42["message",1',
+    "42[1,]",
+    '4512345678901-["message"]',
+    "40{",
+    "40[" * 50_000,
+    '40{"userId":' + "9" * 400 + "}",
+    b"abc",
+    b"",
+    b'2["message",1]',
+    "bAAAA",
+]
+
+
+class TestFrames:
+    """One warning, the end of one connection, and nobody else notices."""
+
+    @pytest.mark.parametrize("frame", ENGINE_FRAMES, ids=lambda frame: frame[:12])
+    @pytest.mark.parametrize("accepted", [True, False])
+    async def test_of_no_engine_io_client(self, stage, log, frame, accepted):
+        _, heard = await bystanders(stage)
+        before = sorted(stage.ghosts)
+        mallory = await (stage.client() if accepted else stage.open())
+        who = mallory.sid if accepted else "a client at 127.0.0.1"
+        await mallory.send(frame)
+        await mallory.ended()
+        assert log()[0].startswith(f"Hanging up on {who}: {NOT_SOCKET_IO}")
+        assert len(log()) == 1
+        await eventually(lambda: sorted(stage.ghosts) == before)
+        assert len(await heard()) == 1
+
+    @pytest.mark.parametrize("frame", SOCKET_FRAMES, ids=lambda frame: str(frame[:20]))
+    async def test_of_no_socket_io_client(self, stage, log, frame):
+        _, heard = await bystanders(stage)
+        before = sorted(stage.ghosts)
+        mallory = await stage.client()
+        await mallory.send(frame)
+        await mallory.ended()
+        assert len(log()) == 1
+        assert log()[0].startswith(f"Hanging up on {mallory.sid}: {NOT_SOCKET_IO}: ")
+        await eventually(lambda: sorted(stage.ghosts) == before)
+        assert len(await heard()) == 1
+
+    async def test_the_offender_is_told_goodbye(self, stage, log):
+        mallory = await stage.client()
+        await mallory.send("zzz")
+        await mallory.ended()
+        assert mallory.frames[-1] == "1"
+        assert mallory.websocket.close_code == 1000
+
+    async def test_what_comes_after_is_not_read(self, stage, log):
+        _, heard = await bystanders(stage)
+        mallory = await stage.client()
+        await mallory.send("zzz", '42["message",{"room":"tea"}]', "40", "zzz", "40")
+        await mallory.ended()
+        assert len(await heard()) == 1
+        assert len(log()) == 1
+        await eventually(lambda: len(stage.chat.io.environ) == 2)
+        assert len(stage.chat.io.manager.rooms["/"][None]) == 2
+
+    async def test_after_goodbye_nobody_is_let_in_again(self, stage, log):
+        """python-socketio would, and would keep that socket for ever."""
+        mallory = await stage.client()
+        await mallory.send("1", "40", "40")
+        await mallory.ended()
+        await eventually(lambda: not stage.ghosts)
+        assert log() == []
+
+    async def test_after_goodbye_the_connection_ends(self, stage):
+        """python-engineio would hold it for 45 seconds, if the client does."""
+        client = await stage.wire()
+        client.send("40", "1")
+        async with asyncio.timeout(TIMEOUT):
+            await client.reader.read()  # to the end
+
+    async def test_who_is_hung_up_on_and_does_not_read_is_cut_off(self, stage, log):
+        """Its goodbye would wait for ever behind what it does not read."""
+        client = await stage.wire(buffer=4096)
+        client.writer.transport.pause_reading()
+        client.send("40")
+        await eventually(lambda: stage.chat.members._members)
+        [session] = stage.chat.io.eio.sockets.values()
+        while session.queue.empty():
+            await stage.chat.io.emit("news", "x" * 60_000, to="everyone")
+            await asyncio.sleep(0)
+        client.send("zzz")
+        await eventually(lambda: not stage.ghosts)
+        assert len(log()) == 1
+
+    @pytest.mark.parametrize(
+        ("payload", "why"),
+        [
+            (b"\x81\x83\0\0\0\0\xff\xfe\xfd", "its text is not UTF-8"),
+            (b"\x83\x80\0\0\0\0", "it does not speak WebSocket"),
+            (b"\xf1\x80\0\0\0\0", "it does not speak WebSocket"),
+            (b"\x82\xff\0\0\0\0\0\xff\xff\xff\0\0\0\0", "it sent a frame that is too long"),
+        ],
+    )
+    async def test_of_no_websocket(self, stage, log, payload, why):
+        client = await stage.wire()
+        client.send("40")
+        client.writer.write(payload)
+        async with asyncio.timeout(TIMEOUT):
+            await client.reader.read()
+        await eventually(lambda: not stage.ghosts)
+        [line] = log()
+        assert line.startswith("Hanging up on ~")
+        assert line.endswith(why)
+
+    async def test_a_frame_that_is_too_long(self, log):
+        async with staged(limits=Limits(transport_bytes=10_000)) as stage:
+            mallory = await stage.client()
+            await mallory.send("42" + json.dumps(["message", "x" * 10_000]))
+            await mallory.ended()
+            assert log() == [f"Hanging up on {mallory.sid}: it sent a frame that is too long"]
+            await eventually(lambda: not stage.ghosts)
+
+    async def test_a_broken_handshake_leaves_no_ghost(self, stage, log):
+        headers = {"Connection": "Upgrade", "Upgrade": "websocket"}
+        status, _ = await stage.get(f"{PATH}websocket", headers=headers)
+        assert status == 400
+        assert len(log()) == 1
+        await eventually(lambda: not stage.ghosts)
+
+    async def test_the_log_of_python_engineio_is_ours(self):
+        assert ChatServer().io.eio.logger.name == "chatlib.engineio"
+
+
+class TestAttachments:
+    async def test_that_never_come_hold_up_nobody(self, stage, log):
+        _, heard = await bystanders(stage)
+        mallory = await stage.client()
+        await mallory.send('451-["message",{"_placeholder":true,"num":0}]')
+        assert len(await heard()) == 1
+        await mallory.websocket.close()
+        await eventually(lambda: len(stage.chat.io.environ) == 2)
+        assert not stage.chat.io._binary_packet
+        assert log() == []
+
+    async def test_a_text_frame_in_place_of_one(self, stage, log):
+        mallory = await stage.client()
+        await mallory.send('451-["message",{"_placeholder":true,"num":0}]', '42["message",1]')
+        await mallory.ended()
+        assert log()[0].endswith("An attachment must be binary.")
+
+    async def test_more_than_announced(self, stage, log):
+        mallory = await stage.client()
+        await mallory.send('451-["message",{"_placeholder":true,"num":0}]', b"a", b"b")
+        await mallory.ended()
+        assert len(log()) == 1
+
+    @pytest.mark.parametrize("size", [0, 2000])
+    async def test_without_end(self, log, size):
+        """Ten digits of attachments, each of no bytes or of many."""
+        async with staged(limits=Limits(transport_bytes=10_000)) as stage:
+            mallory = await stage.client()
+            await mallory.send('459999999999-["message"]', *[bytes(size)] * 101)
+            await mallory.ended()
+            assert log()[0].endswith("The attachments are too long.")
+            await eventually(lambda: not stage.ghosts)
+
+    async def test_for_a_socket_that_is_not_let_in(self, stage, log):
+        mallory = await stage.open()
+        await mallory.send('451-["message",{"_placeholder":true,"num":0}]')
+        await mallory.ended()
+        assert log()[0].endswith("Unexpected binary packet")
+
+    async def test_a_refused_event_with_none_does_not_wait_for_any(self, stage):
+        alice = await stage.client()
+        await alice.send('450-1["message",1e999]')
+        assert await alice.answer_to(1) == {"ok": False, "error": "A number must be finite."}
+        assert (await alice.call("message", "still there"))["ok"]
+
+
+class TestConnecting:
+    async def test_twice(self, stage, log):
+        alice = await stage.client()
+        await alice.send("40", "40")
+        for _ in range(2):
+            await alice.until(lambda frame: frame == '44"Unable to connect"')
+        assert (await alice.call("message", "still there"))["ok"]
+        assert log() == []
+
+    async def test_to_a_second_namespace(self, stage, log):
+        alice = await stage.client()
+        await alice.send("40/admin,", '42/admin,1["message","hi"]', "41/admin,")
+        await alice.until(lambda frame: frame == '44/admin,"Unable to connect"')
+        assert (await alice.call("message", "still there"))["ok"]
+        assert list(stage.chat.io.manager.rooms) == ["/"]
+        assert log() == []
+
+    async def test_acknowledgements_of_what_nobody_asked(self, stage, log):
+        alice = await stage.client()
+        await alice.send("431[]", "4399[1]", '461-7[{"_placeholder":true,"num":0}]', b"x")
+        assert (await alice.call("message", "still there"))["ok"]
+        assert log() == []
+
+    async def test_the_acknowledgement_of_another_client(self, stage, log):
+        alice, mallory = await stage.client(), await stage.client()
+        call = asyncio.create_task(stage.chat.io.call("who", to=alice.sid, timeout=TIMEOUT))
+        frame = await alice.until(lambda frame: '["who"]' in frame)
+        number = frame[2:].partition("[")[0]
+        await mallory.send(f'43{number}["mallory"]')
+        await flush(mallory)
+        await alice.send(f'43{number}["alice"]')
+        assert await call == "alice"
+        assert log() == []
+
+    async def test_what_a_waiting_client_sends_meanwhile_is_not_handled(self, log):
+        identity = SlowIdentity()
+        async with staged(identity=identity) as stage:
+            path = await stage.poller()
+            asking = asyncio.create_task(stage.post(path, "40"))
+            await identity.asked.wait()
+            assert (await stage.post(path, '421["message","early"]\x1e40'))[0] == 200
+            identity.answer.set()
+            assert (await asking)[0] == 200
+            frames = (await stage.get(path))[1].split("\x1e")
+            assert frames[0] == '44"Unable to connect"'  # of the second 40
+            assert frames[1].startswith('40{"sid"')
+            assert not any("early" in frame for frame in frames)
+
+    @pytest.mark.parametrize("accept", [True, False])
+    async def test_who_leaves_while_it_is_let_in_is_not_kept(self, log, accept):
+        """python-socketio would keep it for ever: it was not in when it left."""
+        identity = SlowIdentity(accept=accept)
+        async with staged(identity=identity) as stage:
+            path = await stage.poller()
+            asking = asyncio.create_task(stage.post(path, "40"))
+            await identity.asked.wait()
+            pending = '451-["message",{"_placeholder":true,"num":0}]'
+            assert (await stage.post(path, f"{pending}"))[0] == 200
+            assert (await stage.post(path, "1"))[0] == 200
+            identity.answer.set()
+            await asking
+            await eventually(lambda: not stage.ghosts)
+        assert log() == []
+
+    async def test_a_connect_handler_that_fails_leaves_no_ghost(self, stage, caplog):
+        async def fail(sid, environ, auth):
+            raise OSError("the disk is full")
+
+        stage.chat.io.on("connect", fail)
+        client = await stage.open()
+        await client.send("40")
+        await client.ended()
+        await eventually(lambda: not stage.ghosts)
+        errors = [record for record in caplog.records if record.exc_info]
+        assert [record.getMessage() for record in errors] == ["A handler failed"]  # said once
+
+
+class SlowIdentity:
+    """Takes its time to let somebody in."""
+
+    def __init__(self, *, accept=True):
+        self.asked, self.answer = asyncio.Event(), asyncio.Event()
+        self._accept = accept
+
+    async def identify(self, sid, auth, address):
+        self.asked.set()
+        await self.answer.wait()
+        if not self._accept:
+            raise BadInputError("Go away.")
+        return read_auth(sid, auth)
+
+    def session(self, sender):
+        return None
+
+
+class TestPolling:
+    @pytest.mark.parametrize("body", ["", "zzz", *ENGINE_FRAMES[3:], "5", "2probe", "1\x1e40"])
+    async def test_rubbish_is_refused_and_ends_the_session(self, stage, log, body):
+        _, heard = await bystanders(stage)
+        before = sorted(stage.ghosts)
+        path = await stage.poller()
+        status, text = await stage.post(path, body.encode())
+        if body in ("b", "40\x1e40"):  # by the rules of Engine.IO
+            assert status == 200
+            return
+        assert (status, text[:9]) == (400, "Refused: ")
+        assert len(log()) == 1
+        assert sorted(stage.ghosts) == before
+        assert (await stage.get(path))[0] == 400  # there is no such session any more
+        assert len(await heard()) == 1
+
+    @pytest.mark.parametrize("body", [b"\xff\xfe", b"40\x1e\xff"])
+    async def test_text_that_is_not_utf_8(self, stage, log, body):
+        path = await stage.poller()
+        assert await stage.post(path, body) == (400, "Refused: its text is not UTF-8.")
+        assert not stage.ghosts
+
+    async def test_too_many_packets_are_refused_with_the_number(self, stage, log):
+        path = await stage.poller()
+        status, text = await stage.post(path, "\x1e".join(["40", *["3"] * 64]))
+        assert status == 400
+        assert text == "Refused: it sent 65 packets in one request, and 64 are allowed."
+        assert not stage.ghosts
+
+    async def test_as_many_as_allowed_are_all_handled(self, stage):
+        path = await stage.poller()
+        events = [f'42{number}["nonsense"]' for number in range(1, 64)]
+        assert await stage.post(path, "\x1e".join(["40", *events])) == (200, "OK")
+        text = ""
+        while text.count('"ok":false') < 63:
+            page = (await stage.get(path))[1]
+            assert page.count("\x1e") < 16  # more than a polling client in Python reads
+            text += page
+        assert stage.ghosts
+
+    async def test_a_long_request_is_read_to_its_end(self, stage):
+        """python-engineio reads the first piece of it, and takes that for all."""
+        path = await stage.poller()
+        events = [f'42{number}["message","{"x" * 30_000}"]' for number in range(1, 31)]
+
+        async def pieces():
+            body = "\x1e".join(["40", *events]).encode()
+            for start in range(0, len(body), 50_000):
+                yield body[start : start + 50_000]
+                await asyncio.sleep(0)
+
+        assert await stage.post(path, pieces()) == (200, "OK")
+        text = ""
+        while text.count('"ok":true') < 30:
+            text += (await stage.get(path))[1]
+
+    async def test_a_request_that_is_too_long(self, stage, log):
+        path = await stage.poller()
+        status, text = await stage.post(path, b"4" * 1_000_001)
+        assert (status, text) == (400, "Refused: it sent a request that is too long.")
+        assert not stage.ghosts
+
+    async def test_a_client_that_vanishes_in_the_middle_of_a_request(self, stage, log):
+        path = await stage.poller()
+        host, port = stage.url.removeprefix("http://").split(":")
+        _, writer = await asyncio.open_connection(host, int(port))
+        writer.write(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n40".encode())
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+        assert await stage.post(path, "40") == (200, "OK")  # its session does not mind
+        assert log() == []
+
+    @pytest.mark.parametrize(
+        "head",
+        ["Content-Length: -1", "Content-Length: x", "Content-Length: 1\r\nContent-Length: 2"],
+    )
+    async def test_a_wrong_length_is_refused(self, stage, log, head):
+        path = await stage.poller()
+        host, port = stage.url.removeprefix("http://").split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(f"POST {path} HTTP/1.1\r\nHost: x\r\n{head}\r\n\r\n40".encode())
+        async with asyncio.timeout(TIMEOUT):
+            assert b"400" in await reader.readline()
+        writer.close()
+        await writer.wait_closed()
+        assert await stage.post(path, "40") == (200, "OK")
+        assert log() == ["Error handling request from 127.0.0.1: it does not speak HTTP"]
+
+    @pytest.mark.parametrize("query", ["sid=nobody", "sid=a&sid=b", "sid=%0aforged"])
+    async def test_an_unknown_session(self, stage, log, query):
+        for _ in range(2):
+            status, text = await stage.get(f"{PATH}polling&{query}")
+            assert (status, text) == (400, "Refused: it has no such session.")
+            status, text = await stage.post(f"{PATH}polling&{query}", "40")
+            assert (status, text) == (400, "Refused: it has no such session.")
+        assert set(log()) == {"Refusing a request from 127.0.0.1: it has no such session"}
+
+    async def test_jsonp_is_not_spoken(self, stage, log):
+        assert await stage.get(f"{PATH}polling&j=0") == (400, "Refused: it speaks JSONP.")
+        path = await stage.poller()
+        assert (await stage.post(f"{path}&j=0", "d=40"))[0] == 400
+        assert not stage.ghosts
+
+    @pytest.mark.parametrize(
+        "path", ["/socket.io/?EIO=3&transport=polling", f"{PATH}carrier-pigeon", f"{PATH}websocket"]
+    )
+    async def test_another_protocol_is_refused(self, stage, path):
+        assert (await stage.get(path))[0] == 400
+        assert not stage.ghosts
+
+    async def test_a_bad_packet_of_socket_io_ends_the_session(self, stage, log):
+        path = await stage.poller()
+        await stage.post(path, "40\x1e44")
+        assert len(log()) == 1
+        assert not stage.ghosts
+        assert (await stage.get(path))[0] == 400
+
+    async def test_a_goodbye_leaves_no_ghost(self, stage, log):
+        path = await stage.poller()
+        assert await stage.post(path, "40") == (200, "OK")
+        assert await stage.post(path, "1") == (200, "OK")
+        assert not stage.ghosts
+        assert log() == []
+
+
+class TestUpgrade:
+    async def upgrading(self, stage, path):
+        websocket = await stage.session.ws_connect(path.replace("polling", "websocket"))
+        return RawClient(websocket)
+
+    async def test_by_the_rules(self, stage, log):
+        path = await stage.poller()
+        await stage.post(path, "40")
+        client = await self.upgrading(stage, path)
+        await client.send("2probe")
+        assert await client.receive() == "3probe"
+        await stage.get(path)
+        await client.send("5")
+        assert (await client.call("message", "hi"))["ok"]
+        assert log() == []
+
+    @pytest.mark.parametrize("frames", [["zzz"], ["2probe", "zzz"], ["2probe", "5", "zzz"]])
+    async def test_broken_off_by_rubbish_ends_the_session(self, stage, log, frames):
+        path = await stage.poller()
+        client = await self.upgrading(stage, path)
+        await client.send(*frames)
+        await client.ended()
+        await eventually(lambda: not stage.ghosts)
+        assert len(log()) == 1
+
+    async def test_broken_off_by_the_network_goes_on_by_polling(self, stage, log):
+        """python-engineio would answer every poll with nothing from then on."""
+        path = await stage.poller()
+        await stage.post(path, "40")
+        client = await self.upgrading(stage, path)
+        await client.websocket.close()
+        await eventually(lambda: not stage.chat.io._gate.transports)
+        assert (await stage.get(path))[1].startswith('40{"sid"')
+
+    async def test_two_at_a_time(self, stage, log):
+        path = await stage.poller()
+        first = await self.upgrading(stage, path)
+        await first.send("2probe")
+        assert await first.receive() == "3probe"
+        status, _ = await stage.get(
+            path.replace("polling", "websocket"),
+            headers={"Connection": "Upgrade", "Upgrade": "websocket"},
+        )
+        assert status == 400
+        await first.ended()
+        await eventually(lambda: not stage.ghosts)
+
+
+class TestSlowReader:
+    LIMITS = Limits(unread_bytes=500_000)
+
+    def held(self, stage):
+        """What the server's memory holds for the slowest reader: its queue and its buffer."""
+        queues = [sum(queue_sizes(each)) for each in stage.chat.io.eio.sockets.values()]
+        buffers = [each.get_write_buffer_size() for each in stage.chat.io._gate.transports.values()]
+        return max(queues, default=0) + max(buffers, default=0)
+
+    async def slow_reader(self, stage):
+        client = await stage.wire(buffer=4096)
+        client.writer.transport.pause_reading()
+        client.send("40")
+        await eventually(lambda: len(stage.chat.members._members) == 2)
+        return client
+
+    async def test_is_hung_up_on_before_it_holds_more_than_allowed(self, log):
+        async with staged(limits=self.LIMITS) as stage:
+            alice = await stage.client()
+            await self.slow_reader(stage)
+            [sid] = set(stage.chat.members._members) - {alice.sid}
+            most = 0
+            async with asyncio.timeout(TIMEOUT * 4):
+                while not log():
+                    assert (await alice.call("message", "x" * 60_000)) == {"ok": True}
+                    most = max(most, self.held(stage))
+            assert log() == [
+                f"Hanging up on {sid}: it reads too slowly, and more than 500000 bytes wait"
+            ]
+            assert 400_000 < most < 500_000 + 4 * 65_536
+            await eventually(lambda: len(stage.chat.io.eio.sockets) == 1)
+            assert list(stage.chat.members._members) == [alice.sid]
+            await eventually(lambda: len(stage.chat.io._gate.transports) == 1)
+            assert (await alice.call("message", "hi")) == {"ok": True}
+
+    async def test_of_many_small_packets_too(self, log):
+        """A short packet takes more memory than its text."""
+        async with staged(limits=Limits(unread_bytes=200_000)) as stage:
+            alice = await stage.client()
+            await self.slow_reader(stage)
+            [sid] = set(stage.chat.members._members) - {alice.sid}
+            slow = stage.chat.io.eio.sockets[stage.chat.io.manager.eio_sid_from_sid(sid, "/")]
+            while sum(queue_sizes(slow)) < 100_000:  # until its connection takes no more
+                await stage.chat.io.emit("x", "x" * 60_000, to=sid)
+                await flush(alice)
+            for _ in range(2000):
+                await stage.chat.io.emit("x", to=sid)
+            assert "it reads too slowly" in log()[0]
+
+    async def test_that_polls_and_stops_polling(self, log):
+        async with staged(limits=self.LIMITS) as stage:
+            alice = await stage.client()
+            path = await stage.poller()
+            await stage.post(path, "40")
+            while not log():
+                assert (await alice.call("message", "x" * 60_000)) == {"ok": True}
+                assert self.held(stage) < 600_000
+            assert "it reads too slowly" in log()[0]
+            assert list(stage.chat.members._members) == [alice.sid]
+            assert len(stage.chat.io.eio.sockets) == 1
+            assert (await stage.get(path))[0] == 400
+
+    async def test_after_an_upgrade(self, log):
+        """The connection to cut is then not the one that the session began on."""
+        async with staged(limits=self.LIMITS) as stage:
+            alice = await stage.client()
+            path = await stage.poller()
+            await stage.post(path, "40")
+            upgraded = path.replace("polling", "websocket")
+            slow = await stage.wire(upgraded, buffer=4096)
+            slow.send("2probe")
+            await stage.get(path)
+            slow.send("5")
+            slow.writer.transport.pause_reading()
+            while not log():
+                assert (await alice.call("message", "x" * 60_000)) == {"ok": True}
+            await eventually(lambda: len(stage.chat.io._gate.transports) == 1)
+
+    async def test_who_reads_is_not_hung_up_on(self, log):
+        async with staged(limits=self.LIMITS) as stage:
+            alice, bob = await stage.client(), await stage.client()
+
+            async def read():
+                return [await bob.until(lambda frame: "x" * 100 in frame) for _ in range(40)]
+
+            reading = asyncio.create_task(read())
+            for _ in range(40):  # five times what may wait
+                assert (await alice.call("message", "x" * 60_000)) == {"ok": True}
+            assert len(await reading) == 40
+            assert log() == []
+
+
+def queue_sizes(session):
+    return [len(packet.data or "") for packet in session.queue._queue if packet]
+
+
+class TestMeteredQueue:
+    def packet(self, size):
+        return type("Packet", (), {"data": "x" * size})()
+
+    def test_tells_once_and_takes_no_more(self):
+        told = []
+        queue = _MeteredQueue(1000, told.append)
+        for _ in range(100):
+            queue.put_nowait(self.packet(300))
+        assert told == [queue]
+        assert queue.qsize() == 3
+        queue.put_nowait(None)  # the end of the writer always fits
+        assert queue.qsize() == 4
+
+    async def test_what_is_taken_makes_room(self):
+        told = []
+        queue = _MeteredQueue(1000, told.append)
+        for _ in range(100):
+            queue.put_nowait(self.packet(600))
+            await queue.get()
+        assert told == []
+
+    async def test_gives_out_no_more_than_a_batch_at_once(self):
+        queue = _MeteredQueue(10**9, lambda _: None)
+        for _ in range(20):
+            queue.put_nowait(self.packet(1))
+        batch = await self.batch(queue)
+        assert len(batch) == 16
+        assert len(await self.batch(queue)) == 4
+        for _ in range(5):
+            queue.put_nowait(self.packet(40_000))
+        assert [len(await self.batch(queue)) for _ in range(3)] == [2, 2, 1]
+
+    async def batch(self, queue):
+        items = [await queue.get()]
+        while True:
+            try:
+                items.append(queue.get_nowait())
+            except asyncio.QueueEmpty:
+                return items
+
+    async def test_python_engineio_uses_it(self, stage):
+        await stage.client()
+        [session] = stage.chat.io.eio.sockets.values()
+        assert isinstance(session.queue, _MeteredQueue)
+
+
+class TestCircuit:
+    async def test_ids_cannot_be_guessed_and_have_their_form(self, stage):
+        ids = {(await stage.client()).sid for _ in range(5)}
+        assert len(ids) == 5
+        assert all(map(is_socket_id, ids))
+        assert not ids & set(stage.chat.io.eio.sockets)  # the id of the session is another secret
+        assert len(base64.urlsafe_b64decode(f"{ids.pop()[1:]}==")) == 16
+
+    async def test_drained_waits_for_a_reader(self, stage):
+        alice = await stage.client()
+        for _ in range(50):
+            await stage.chat.io.emit("news", "x" * 10_000, to=alice.sid)
+        await stage.chat.io.drained(alice.sid)
+        [session] = stage.chat.io.eio.sockets.values()
+        assert session.queue.empty()
+
+    async def test_drained_does_not_wait_for_who_never_reads(self, stage, monkeypatch):
+        monkeypatch.setattr("chatlib.circuit._DRAIN", 0.01)
+        path = await stage.poller()
+        await stage.post(path, "40")
+        [sid] = stage.chat.members._members
+        async with asyncio.timeout(TIMEOUT):
+            await stage.chat.io.drained(sid)
+
+    async def test_drained_of_nobody(self, stage):
+        async with asyncio.timeout(TIMEOUT):
+            await stage.chat.io.drained("nobody")
+
+    def test_packets_of_a_request_are_as_many_as_the_limit_allows(self):
+        ChatServer(limits=Limits(packets_per_request=70))
+        assert Payload.max_decode_packets >= 70
+        ChatServer(limits=Limits(packets_per_request=10))
+        assert Payload.max_decode_packets >= 70  # other servers of the process rely on it
+
+    def test_the_private_names_of_python_engineio_that_the_gate_relies_on(self):
+        driver = ChatServer().io.eio._async
+        assert {"translate_request", "websocket"} <= set(driver)
+
+    async def test_a_server_that_disconnects_a_client_ends_its_connection(self, stage, log):
+        client = await stage.wire()  # which does nothing when it is told goodbye
+        client.send("40")
+        await eventually(lambda: stage.chat.io.eio.sockets)
+        [session] = stage.chat.io.eio.sockets
+        await stage.chat.io.eio.disconnect(session)
+        async with asyncio.timeout(TIMEOUT):
+            await client.reader.read()
+        await eventually(lambda: not stage.ghosts)

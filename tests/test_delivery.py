@@ -1,0 +1,514 @@
+"""History as clients see it: nobody misses a message, and nobody gets one twice."""
+
+import asyncio
+import json
+import sqlite3
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from chat_servers import Servers
+from conftest import TIMEOUT, eventually, flush
+
+from chatlib.history import PAGE
+from chatlib.limits import Limits
+
+QUICK = Limits(messages_per_second=1e6, burst=10**6)
+ALICE, BOB, CAROL = ({"userId": name} for name in ("alice", "bob", "carol"))
+
+
+@pytest_asyncio.fixture
+async def servers(tmp_path):
+    servers = Servers(tmp_path)
+    yield servers
+    await servers.stop()
+
+
+@pytest_asyncio.fixture
+async def server(servers):
+    return await servers(limits=QUICK)
+
+
+async def send(client, data):
+    return await client.call("message", data, timeout=TIMEOUT)
+
+
+async def join(client, room, offset=None):
+    asked = room if offset is None else {"room": room, "offset": offset}
+    return await client.call("join-room", asked, timeout=TIMEOUT)
+
+
+def heard(client):
+    """Return all messages that a client heard, in order."""
+    events = ("recieve-message", "single-message")
+    return [arguments[0] for event, arguments in client.inbox if event in events]
+
+
+def ids(client):
+    return [data["id"] for data in heard(client)]
+
+
+def texts(client):
+    return [data["text"] for data in heard(client)]
+
+
+async def let_in(*clients):
+    """Wait until each is let in: from then on, it hears itself."""
+    for number, client in enumerate(clients):
+        await send(client, {"text": "in", "user": f"nobody {number}"})
+    await flush(*clients)
+
+
+class TestIds:
+    async def test_in_the_acknowledgement_and_in_what_is_delivered(self, server):
+        alice, bob = await server.connect(ALICE), await server.connect(BOB)
+        await join(bob, "tea")
+        assert await send(alice, {"text": "1"}) == {"ok": True, "id": 1}
+        assert await send(alice, {"text": "2", "room": "tea"}) == {"ok": True, "id": 2}
+        assert await send(alice, {"text": "3", "user": "bob", "id": "mine"}) == {
+            "ok": True,
+            "id": 3,
+        }
+        assert await send(alice, {"text": "4", "others": True}) == {"ok": True, "id": 4}
+        assert await send(alice, "5") == {"ok": True, "id": 5}
+        await flush(alice, bob)
+        assert [data.get("id") for data in heard(bob)[:-1]] == [1, 2, 3, 4]
+        assert heard(bob)[-1] == "5"
+
+    async def test_without_a_history_there_are_none(self, servers):
+        server = await servers(history=False)
+        alice = await server.connect()
+        assert await send(alice, {"text": "1", "key": ["not looked at"]}) == {"ok": True}
+        await flush(alice)
+        assert "id" not in heard(alice)[0]
+
+    async def test_an_acknowledgement_comes_after_all_that_was_before_it(self, server):
+        clients = [await server.connect({"userId": n}) for n in range(4)]
+        await let_in(*clients)
+        for client in clients:
+            client.inbox.clear()
+
+        async def work(client):
+            for _ in range(25):
+                await client.emit(
+                    "message",
+                    {"text": "hi"},
+                    # As it arrives: `call` goes on only after what arrives together with it.
+                    callback=lambda answer: client.inbox.append(("ack", [answer])),
+                )
+
+        await asyncio.gather(*map(work, clients))
+        await flush(*clients)
+        for client in clients:
+            assert ids(client) == list(range(5, 105))
+            for place, (event, arguments) in enumerate(client.inbox):
+                if event == "ack":
+                    before = client.inbox[:place]
+                    last = max(given[0]["id"] for name, given in before if name != "ack")
+                    assert last >= arguments[0]["id"]
+            answers = [arguments[0]["id"] for arguments in client.inbox.named("ack")]
+            assert len(answers) == 25
+            assert answers == sorted(answers)
+
+
+class TestKeys:
+    async def test_again_is_acknowledged_alike_and_delivered_to_nobody(self, server):
+        alice, bob = await server.connect(ALICE), await server.connect(BOB)
+        first = await send(alice, {"text": "first", "key": "k"})
+        again = await send(alice, {"text": "again", "key": "k", "user": "bob"})
+        assert first == again
+        await flush(alice, bob)
+        assert texts(bob) == texts(alice) == ["first"]
+
+    async def test_over_reconnects_restarts_and_tabs(self, servers):
+        server = await servers()
+        alice = await server.connect(ALICE)
+        first = await send(alice, {"text": "first", "key": 7})
+        await alice.disconnect()
+        for _ in range(2):
+            tab, bob = await server.connect(ALICE), await server.connect(BOB)
+            assert await send(tab, {"text": "again", "key": "7"}) == first
+            await flush(tab, bob)
+            assert heard(tab) == heard(bob) == []
+            await server.stop()
+            server = await servers()
+
+    async def test_of_another_user_or_of_a_socket_without_one(self, server):
+        clients = [await server.connect(auth) for auth in (ALICE, BOB, None, None)]
+        answers = [await send(client, {"text": "hi", "key": "k"}) for client in clients]
+        assert [answer["id"] for answer in answers] == [1, 2, 3, 4]
+        assert await send(clients[3], {"text": "hi", "key": "k"}) == answers[3]
+
+    @pytest.mark.parametrize("key", ["", None, True, [], {}, "x" * 101])
+    async def test_no_key_is_clearly_refused(self, server, key):
+        alice = await server.connect()
+        answer = await send(alice, {"text": "hi", "key": key})
+        assert not answer["ok"]
+        assert answer["error"].endswith(".")
+        await flush(alice)
+        assert heard(alice) == []
+
+
+class TestOffsetOnConnecting:
+    async def test_what_was_missed_in_order_and_then_what_is_live(self, server):
+        alice, bob = await server.connect(ALICE), await server.connect(BOB)
+        tab = await server.connect(BOB)
+        await send(alice, {"text": "heard"})
+        await flush(bob)
+        [offset] = ids(bob)
+        await bob.disconnect()
+        await send(alice, {"text": "to everyone"})
+        await send(alice, {"text": "to bob", "user": "bob"})
+        await send(alice, {"text": "to carol", "user": "carol"})
+        await send(alice, {"text": "to a room", "room": "tea"})
+        await send(alice, {"text": "to the others", "others": True})
+        await send(tab, {"text": "by bob", "user": "carol"})
+        bob = await server.connect(BOB | {"offset": offset})
+        await let_in(bob)
+        await send(alice, {"text": "live"})
+        await flush(bob)
+        assert texts(bob) == ["to everyone", "to bob", "to the others", "by bob", "live"]
+        events = [event for event, _ in bob.inbox]
+        assert events[0] == "welcome"
+        assert bob.inbox.named("single-message")[0][0] == {
+            "id": 3,
+            "text": "to bob",
+            "user": "bob",
+            "from": {"id": alice.get_sid(), "userId": "alice"},
+        }
+
+    async def test_after_a_restart(self, servers):
+        server = await servers()
+        alice = await server.connect(ALICE)
+        for text in "abc":
+            await send(alice, {"text": text})
+        await server.stop()
+        server = await servers()
+        bob = await server.connect(BOB | {"offset": 1})
+        await let_in(bob)
+        alice = await server.connect(ALICE)
+        assert (await send(alice, {"text": "d"}))["id"] == 5
+        await flush(bob)
+        assert texts(bob) == ["b", "c", "d"]
+
+    async def test_the_same_server_stopped_and_started(self, server):
+        alice = await server.connect(ALICE)
+        await send(alice, {"text": "before"})
+        await server.stop()
+        await server.start()
+        alice = await server.connect(ALICE | {"offset": 0})
+        assert (await send(alice, {"text": "after"}))["id"] == 2
+        await flush(alice)
+        assert texts(alice) == ["before", "after"]
+
+    async def test_zero_is_everything_and_none_is_nothing(self, server):
+        alice = await server.connect(ALICE)
+        await send(alice, {"text": "hi"})
+        clients = [
+            await server.connect({"userId": str(more)} | more)
+            for more in ({"offset": 0}, {}, {"offset": None})
+        ]
+        await let_in(*clients)
+        assert [texts(client)[:1] for client in clients] == [["hi"], [], []]
+
+    async def test_an_offset_of_another_history_misses_all_of_this_one(self, server):
+        alice = await server.connect(ALICE)
+        await send(alice, {"text": "hi"})
+        bob = await server.connect(BOB | {"offset": 999})
+        await let_in(bob)
+        assert texts(bob) == ["hi"]
+
+    @pytest.mark.parametrize("offset", [-1, 1.5, "1", True, [], {}, 2**53])
+    async def test_no_offset_is_clearly_refused(self, server, offset):
+        socket = await refused(server, {"offset": offset})
+        assert socket == "offset must be the id of a message, or 0."
+
+    async def test_there_is_none_without_a_history(self, servers):
+        server = await servers(history=False)
+        assert await refused(server, {"offset": 0}) == "This server keeps no history."
+        alice = await server.connect()
+        answer = await join(alice, "tea", 0)
+        assert answer == {"ok": False, "error": "This server keeps no history."}
+
+    async def test_too_far_behind_is_told_so(self, servers):
+        server = await servers(bound=5)
+        alice = await server.connect(ALICE)
+        for n in range(12):
+            await send(alice, {"text": str(n)})
+        bob = await server.connect(BOB | {"offset": 2})
+        carol = await server.connect(CAROL | {"offset": 7})
+        await let_in(bob, carol)
+        assert bob.inbox.named("history-gap") == [({"after": 2, "missed": 5},)]
+        assert texts(bob) == ["7", "8", "9", "10", "11"]
+        first = [event for event, _ in bob.inbox].index("history-gap")
+        assert bob.inbox[first + 1][0] == "recieve-message"
+        assert carol.inbox.named("history-gap") == []
+        assert texts(carol) == ["7", "8", "9", "10", "11"]
+
+    @pytest.mark.parametrize(
+        "data", [None, "text", 7, [1, [2]], b"\x00\xff", {"image": b"\xff", "n": [2**64 - 1]}]
+    )
+    async def test_whatever_was_sent(self, server, data):
+        alice = await server.connect(ALICE)
+        assert (await send(alice, (data,)))["ok"]
+        bob = await server.connect(BOB | {"offset": 0})
+        await let_in(alice, bob)
+        assert heard(bob) == heard(alice)
+        if not isinstance(data, dict):
+            assert heard(bob) == [data]
+
+    async def test_half_a_surrogate_pair(self, server):
+        odd = "\ud800"
+        alice, bob = await server.connect({"userId": odd}), await server.connect(BOB)
+        assert (await join(bob, odd))["ok"]
+        assert (await send(alice, {"text": odd, "room": odd, "key": odd}))["ok"]
+        assert (await send(alice, {"text": odd, "user": odd}))["ok"]
+        again, third = await server.connect({"userId": odd, "offset": 0}), await server.connect()
+        assert (await join(third, odd, 0))["ok"]
+        await let_in(again)
+        await flush(bob, third)
+        assert texts(bob) == texts(again) == texts(third) == [odd]
+
+    async def test_a_message_too_big_to_keep_is_refused(self, server):
+        alice = await server.connect(ALICE)
+        answer = await send(alice, {"n": 2**64})
+        assert answer["error"] == "This message cannot be kept: it nests or counts too far."
+        await flush(alice)
+        assert heard(alice) == []
+
+
+async def refused(server, auth):
+    """Connect with ``auth``, and return why that is refused."""
+    path = "/socket.io/?EIO=4&transport=websocket"
+    async with aiohttp.ClientSession(server.url) as session, session.ws_connect(path) as websocket:
+        await websocket.receive_str(timeout=TIMEOUT)
+        await websocket.send_str(f"40{json.dumps(auth)}")
+        answer = await websocket.receive_str(timeout=TIMEOUT)
+    assert answer.startswith("44"), answer
+    return json.loads(answer[2:])["message"]
+
+
+class TestOffsetOnJoining:
+    async def test_what_was_missed_there_and_then_what_is_live(self, server):
+        alice, bob = await server.connect(ALICE), await server.connect(BOB)
+        for text, room in (("a", 7), ("b", "7"), ("c", "8"), ("d", 7.0)):
+            await send(alice, {"text": text, "room": room})
+        assert await join(bob, 7, 1) == {"ok": True, "room": 7}
+        assert texts(bob) == ["b", "d"]  # before the acknowledgement
+        await send(alice, {"text": "live", "room": "7"})
+        await flush(bob)
+        assert texts(bob) == ["b", "d", "live"]
+
+    async def test_again_by_one_who_is_in(self, server):
+        alice, bob = await server.connect(ALICE), await server.connect(BOB)
+        await join(bob, "tea")
+        for text in "ab":
+            await send(alice, {"text": text, "room": "tea"})
+        await flush(bob)
+        assert texts(bob) == ["a", "b"]
+        assert (await join(bob, "tea", 1))["ok"]
+        await send(alice, {"text": "c", "room": "tea"})
+        await flush(bob)
+        assert texts(bob) == ["a", "b", "b", "c"]
+
+    async def test_while_it_replays_nothing_live_comes_between(self, server, hold):
+        alice, bob = await server.connect(ALICE), await server.connect(BOB)
+        await fill(alice, PAGE + 20, room="tea")
+        await join(bob, "tea")
+        go_on = hold(server)
+        joining = asyncio.create_task(join(bob, "tea", 0))
+        await eventually(lambda: len(heard(bob)) == PAGE)
+        await send(alice, {"text": "live", "room": "tea"})
+        await flush(alice)
+        go_on.set()
+        assert (await joining)["ok"]
+        assert ids(bob) == list(range(1, PAGE + 22))
+
+    async def test_not_what_the_same_socket_wrote(self, server):
+        alice = await server.connect(ALICE)
+        await send(alice, {"text": "mine", "room": "tea"})
+        assert (await join(alice, "tea", 0))["ok"]
+        assert heard(alice) == []
+        tab = await server.connect(ALICE)  # it cannot know that the message was accepted
+        assert (await join(tab, "tea", 0))["ok"]
+        assert texts(tab) == ["mine"]
+
+    @pytest.mark.parametrize("given", [{"offset": 0}, {"room": "a", "offset": -1}, {"room": []}])
+    async def test_no_room_or_no_offset_is_clearly_refused(self, server, given):
+        alice = await server.connect()
+        answer = await alice.call("join-room", given, timeout=TIMEOUT)
+        assert not answer["ok"]
+        assert answer["error"].endswith(".")
+
+
+async def fill(client, count, **address):
+    await asyncio.gather(*(send(client, {"text": str(n), **address}) for n in range(count)))
+
+
+@pytest.fixture
+def hold(monkeypatch):
+    """Let replays wait after each page: ``hold(server)`` returns the event to go on."""
+
+    def hold_replays(server):
+        go_on = asyncio.Event()
+
+        async def drained(sid):
+            await go_on.wait()
+
+        monkeypatch.setattr(server.chat.io, "drained", drained)
+        return go_on
+
+    return hold_replays
+
+
+class TestReplay:
+    async def test_it_waits_for_a_slow_reader_page_by_page(self, server, hold):
+        alice = await server.connect(ALICE)
+        await fill(alice, 3 * PAGE + 5)
+        go_on = hold(server)
+        bob = await server.connect(BOB | {"offset": 0})
+        await eventually(lambda: len(heard(bob)) >= PAGE)
+        await flush(alice, bob)
+        assert len(heard(bob)) == PAGE
+        await send(alice, {"text": "meanwhile"})
+        await flush(bob)
+        assert len(heard(bob)) == PAGE
+        go_on.set()
+        await eventually(lambda: len(heard(bob)) == 3 * PAGE + 6)
+        await send(alice, {"text": "live"})
+        await flush(bob)
+        assert ids(bob) == list(range(1, 3 * PAGE + 8))
+
+    async def test_one_who_leaves_in_the_middle(self, server, hold, caplog):
+        alice = await server.connect(ALICE)
+        await fill(alice, 3 * PAGE)
+        go_on = hold(server)
+        bob = await server.connect(BOB | {"offset": 0})
+        me = bob.get_sid()
+        await eventually(lambda: len(heard(bob)) >= PAGE)
+        await bob.disconnect()
+        await eventually(lambda: server.chat.members.get(me) is None)
+        reads = []
+        missed = server.chat.history.missed
+        server.chat.history.missed = lambda *given: reads.append(given) or missed(*given)
+        go_on.set()
+        await flush(alice)
+        assert reads == []
+        assert [r for r in caplog.records if r.levelname in ("ERROR", "WARNING")] == []
+        assert not any(me in room for room in server.chat.io.manager.rooms["/"].values())
+
+    async def test_more_than_may_wait_for_a_client(self, servers):
+        server = await servers(limits=Limits(unread_bytes=1_000_000))
+        alice = await server.connect(ALICE)
+        await fill(alice, 60, user="bob", long="x" * 60_000)
+        bob = await server.connect(BOB | {"offset": 0})
+        await eventually(lambda: not bob.connected or len(heard(bob)) == 60)
+        assert ids(bob) == list(range(1, 61))
+
+    async def test_no_message_is_lost_or_doubled_between_replay_and_live(self, server):
+        """Clients come, and come back, at any moment while others send."""
+        senders = [await server.connect({"userId": f"sender {n}"}) for n in range(3)]
+        count, sent, clients = 120, [0], []
+
+        async def work(sender, me):
+            for n in range(count):
+                to = ({}, {"room": "tea"}, {"user": "reader"})[(n + me) % 3]
+                await send(sender, {"text": "hi", "sender": me, "n": n, **to})
+                sent[0] += 1
+
+        async def read(part):
+            """Stay for one part of the time after the other, and come back with the offsets."""
+            got, offset, room_offset = [], 0, 0
+            for end in range(part, 3 * count + 1, part):
+                reader = await server.connect({"userId": "reader", "offset": offset})
+                assert (await join(reader, "tea", room_offset))["ok"]
+                async with asyncio.timeout(TIMEOUT):
+                    while sent[0] < end:
+                        await flush(reader)
+                await flush(
+                    reader
+                )  # and what was sent while it was let in, at the end at the latest
+                await reader.disconnect()
+                got += heard(reader)
+                offset = max([offset, *(m["id"] for m in got if "room" not in m)])
+                room_offset = max([room_offset, *(m["id"] for m in got if "room" in m)])
+            clients.append(got)
+
+        parts = [9, 40, 72, 360]
+        await asyncio.gather(*(work(s, n) for n, s in enumerate(senders)), *map(read, parts))
+        for got in clients:
+            assert sorted(m["id"] for m in got) == list(range(1, 3 * count + 1))
+            for of_room in (True, False):
+                stream = [m["id"] for m in got if ("room" in m) == of_room]
+                assert stream == sorted(stream)
+            for sender in range(3):
+                for to in ("room", "user"):
+                    order = [m["n"] for m in got if m["sender"] == sender and to in m]
+                    assert order == sorted(order)
+
+
+class TestUsers:
+    async def test_a_message_to_oneself_reaches_the_other_tabs_once(self, server):
+        tabs = [await server.connect(ALICE) for _ in range(3)]
+        await send(tabs[0], {"text": "note", "user": "alice"})
+        await flush(*tabs)
+        assert [texts(tab) for tab in tabs] == [[], ["note"], ["note"]]
+        later = await server.connect(ALICE | {"offset": 0})
+        await let_in(later)
+        assert texts(later) == ["note"]
+
+
+class TestFailures:
+    async def test_a_disk_that_fails_is_answered_and_nobody_hears(self, server, monkeypatch):
+        alice, bob = await server.connect(ALICE), await server.connect(BOB)
+        database = await server.chat.history.open()
+
+        async def fail():
+            raise sqlite3.OperationalError("disk I/O error")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(database, "commit", fail)
+            answer = await send(alice, {"text": "lost", "key": "k"})
+        assert answer["ok"] is False
+        assert "disk" not in answer["error"]
+        assert await send(alice, {"text": "found", "key": "k"}) == {"ok": True, "id": 1}
+        await flush(alice, bob)
+        assert texts(bob) == ["found"]
+
+    async def test_a_join_whose_replay_fails_is_answered(self, server, monkeypatch):
+        alice = await server.connect(ALICE)
+
+        async def fail(*given):
+            raise sqlite3.OperationalError("disk I/O error")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(server.chat.history, "missed", fail)
+            assert (await join(alice, "tea", 0))["ok"] is False
+        assert (await join(alice, "tea", 0))["ok"]
+
+    async def test_the_server_stops_while_messages_wait(self, servers):
+        server = await servers(limits=QUICK)
+        alice = await server.connect(ALICE)
+        go_on = asyncio.Event()
+        database = await server.chat.history.open()
+        commit = database.commit
+
+        async def slow_commit():
+            await go_on.wait()
+            await commit()
+
+        database.commit = slow_commit
+        waiting = [asyncio.create_task(send(alice, {"text": str(n)})) for n in range(20)]
+        await eventually(lambda: server.chat.members[alice.get_sid()].turn.locked())
+        stopping = asyncio.create_task(server.stop())
+        await eventually(lambda: server.chat.history._is_closed)
+        go_on.set()
+        async with asyncio.timeout(TIMEOUT):
+            await stopping
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        server = await servers()
+        bob = await server.connect(BOB | {"offset": 0})
+        await let_in(bob)
+        assert ids(bob) == [1]  # the one that was accepted; the others come from a socket that left
