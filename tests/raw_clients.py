@@ -119,6 +119,10 @@ class Stage:
         self._wires.append(await WireClient.open(self.url, path, buffer))
         return self._wires[-1]
 
+    async def hang_up(self, wire):
+        self._wires.remove(wire)
+        await wire.close()
+
     async def close(self):
         for wire in self._wires:
             await wire.close()

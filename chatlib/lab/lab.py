@@ -282,15 +282,17 @@ class Lab:
         self._is_closed = True
         if _open_labs.get(self._name) is self:
             del _open_labs[self._name]
-        for client in self._clients.values():
-            await self._leave(client)
-        await self._wire.calm_down(CALM)
-        await self._web.stop()
-        if self._tunnel:
-            await self._tunnel.stop()
-        self._interrupts.stop()
-        self._wire.detach()
-        self._io.eio.generate_id = self._generate_id
+        try:
+            for client in self._clients.values():
+                await self._leave(client)
+            await self._wire.calm_down(CALM)
+            await self._web.stop()
+            if self._tunnel:
+                await self._tunnel.stop()
+        finally:
+            self._interrupts.stop()
+            self._wire.detach()
+            self._io.eio.generate_id = self._generate_id
         self._wire.raise_errors()
 
     async def __aenter__(self) -> Self:
