@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import socketio
+from engineio.async_socket import AsyncSocket
 from engineio.payload import Payload
 
 from chatlib.gate import Gate
@@ -61,6 +62,9 @@ class Circuit(socketio.AsyncServer):  # type: ignore[misc]
         self.eio.on("disconnect", self._leave)
         self.eio.generate_id = new_socket_id
         self.eio.create_queue = self._create_queue
+        self._start = self.eio.start_background_task
+        self._pings: dict[str, asyncio.Task[Any]] = {}
+        self.eio.start_background_task = self._start_and_note_ping
         self._gate = Gate(self.eio, limits, self._hang_up)
         Payload.max_decode_packets = max(Payload.max_decode_packets, limits.packets_per_request)
 
@@ -108,7 +112,16 @@ class Circuit(socketio.AsyncServer):  # type: ignore[misc]
         """Forget a session that has ended, and see to it that its WebSocket ends too."""
         if session := self.eio.sockets.pop(eio_sid, None):
             session.queue.put_nowait(None)  # python-engineio would wait for more to send
+        if ping := self._pings.pop(eio_sid, None):
+            ping.cancel()  # for up to 25 seconds it would hold all that the session held
         self._gate.cut(eio_sid, _GOODBYE)
+
+    def _start_and_note_ping(self, target: Any, *args: Any, **kwargs: Any) -> asyncio.Task[Any]:
+        task: asyncio.Task[Any] = self._start(target, *args, **kwargs)
+        session = getattr(target, "__self__", None)
+        if isinstance(session, AsyncSocket):  # it starts nothing but its pings, one at a time
+            self._pings[session.sid] = task
+        return task
 
     async def _forget_socket(self, eio_sid: str) -> None:
         """Take out the socket of a client that left, or failed, while it was being let in."""

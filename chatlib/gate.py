@@ -57,9 +57,12 @@ class Gate:
         }
 
     def cut(self, session: str, delay: float = 0) -> None:
-        """Cut a session's WebSocket, if it has one, without a goodbye."""
+        """Cut a session's WebSocket without a goodbye, if it is still open then."""
+        asyncio.get_running_loop().call_later(delay, self._cut, session)
+
+    def _cut(self, session: str) -> None:
         if transport := self.transports.get(session):
-            asyncio.get_running_loop().call_later(delay, transport.abort)
+            transport.abort()
 
     async def _read_request(self, request: web.Request) -> dict[str, Any]:
         environ: dict[str, Any] = self._translate(request)

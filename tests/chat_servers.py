@@ -1,7 +1,9 @@
 """Chat servers of a test's own making, with or without a history, that start again."""
 
+import json
 import threading
 
+import aiohttp
 from conftest import TIMEOUT, PlainClients
 
 from chatlib import ChatServer
@@ -55,3 +57,14 @@ def threads_end():
     for thread in threading.enumerate():
         if "_connection_worker_thread" in thread.name:
             thread.join(TIMEOUT)
+
+
+async def why_refused(url, auth):
+    """Connect with ``auth``, and return the sentence with which that is refused."""
+    path = "/socket.io/?EIO=4&transport=websocket"
+    async with aiohttp.ClientSession(url) as session, session.ws_connect(path) as websocket:
+        await websocket.receive_str(timeout=TIMEOUT)
+        await websocket.send_str(f"40{json.dumps(auth)}")
+        answer = await websocket.receive_str(timeout=TIMEOUT)
+    assert answer.startswith("44"), answer
+    return json.loads(answer[2:])["message"]

@@ -204,6 +204,13 @@ class WireClient:
     def send(self, *frames):
         self.writer.write(b"".join(map(websocket_frame, frames)))
 
+    async def hung_up_on(self):
+        """Read, and forget, all that comes before the server closes the connection."""
+        with contextlib.suppress(ConnectionError):
+            while data := await self.reader.read(65_536):
+                if b"\x88\x02\x03\xe8" in data[-64:]:  # closed, normally
+                    return
+
     async def close(self):
         self.writer.transport.abort()
         with contextlib.suppress(OSError):

@@ -5,27 +5,28 @@ client sends after the frame that it is hung up on for does not count.
 """
 
 import asyncio
+import base64
 import contextlib
 import gc
 import json
 import logging
 import random
-import tracemalloc
-import warnings
+import re
+import sys
 
 import pytest
-import pytest_asyncio
 from conftest import TIMEOUT, eventually
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from raw_clients import PATH, flush, staged
+from raw_clients import flush, staged, websocket_frame
+from socketio.packet import Packet
 
 import chatlib.gate
 from chatlib.limits import Limits
 from chatlib.messages import CLIENT_EVENTS, RESERVED_EVENTS
 
 FRAMES = 46_000
-REQUESTS = 200
+SESSIONS = 150
 EXAMPLES, PAYLOADS = 150, 20
 CONNECTIONS = 6
 
@@ -64,36 +65,46 @@ VALID = [
     b"\x00\x01\xff",
     b'2["message",1]',
 ]
-# Those that a connection survives: most frames are meant to come far.
-MILD = [frame for frame in VALID if str(frame)[:2] == "42" or frame in ("40", "3", "5")]
-PIECES = [
-    *'0123456789"[]{},:-/\\',
-    *("null", "true", "NaN", "1e999", "-0", "9" * 30, "\\ud800", "\x00", "\x1e", "é", "٣", "²"),
-    *('{"_placeholder":true,"num":0}', '"room":', '"user":', '"from":', "[" * 120, "]" * 120),
-    *('"connect"', '"message"', '"join-room"', '"*"', '"fuzz"', '["message",'),
+# What a connection survives, by its number: most frames are meant to come far.
+EVENTS = [frame for frame in VALID if str(frame).startswith("42")]
+JSON = [
+    *("null", "true", "0", "-1", "7.0", "1e308", "1e999", "NaN", "-Infinity", "9" * 20, "9" * 400),
+    *('""', '"fuzz"', '"connect"', '"message"', '"user:friend"', '"\\ud800"', '"\\u0000"', '"é"'),
+    *("[]", "{}", "[null]", "[[],{}]", '{"room":"fuzz"}', '{"user":"eve","others":true}'),
+    *('{"_placeholder":true,"num":0}', '{"_placeholder":1}', '{"__proto__":{}}', '{"offset":-1}'),
+    *("[" * n + "]" * n for n in (50, 101, 2000)),
+    '"' + "x" * 500 + '"',
 ]
+RAW = [*'0123456789"[]{},:-/\\', "\x00", "\x1e", "٣", "²", "\ud800", "9" * 120, "[" * 3000]
+TOKEN = re.compile(r'"(?:[^"\\]|\\.)*":?|-?\d[\d.e]*|null|true|false|\{\}|\[\]')
 
 
-def mutated(source, start):
-    """A valid frame, changed in a few places from `start` on."""
-    frame = source.choice(MILD if source.random() < 0.93 else VALID)
+def mutated(source):
+    """A valid frame, changed in a few places."""
+    dice = source.random()
+    if dice < 0.03:
+        return broken(source, source.choice(VALID))
+    frame = source.choice(EVENTS)
+    if dice < 0.05:
+        return frame + '["x"]'
+    for _ in range(source.choice((0, 1, 1, 2, 3))):
+        tokens = TOKEN.finditer(frame, frame.index("["))
+        if values := [token.span() for token in tokens if not token[0].endswith(":")]:
+            start, end = source.choice(values)
+            frame = frame[:start] + source.choice(JSON) + frame[end:]
+    return frame.replace("\ud800", "?")
+
+
+def broken(source, frame):
+    """The same, with no respect for any syntax."""
     if isinstance(frame, bytes):
         return frame + source.randbytes(source.randrange(8))
-    if source.random() < 0.02:
-        start = 0
-    for _ in range(source.choice((0, 1, 1, 2, 3))):
-        at = source.randint(min(start, len(frame)), len(frame))
+    for _ in range(source.choice((0, 1, 1, 2, 5))):
+        at = source.randint(0, len(frame))
         to = at + source.choice((0, 1, 1, 4))
-        what = source.randrange(4)
-        if what == 0:
-            frame = frame[:at] + frame[to:]
-        elif what == 1:
-            frame = frame[:at] + source.choice(PIECES) + frame[to:]
-        elif what == 2:
-            frame = frame[:at] + frame[at:to] * 3 + frame[to:]
-        else:
-            frame = frame[:at] + source.choice(VALID[:22])[2:] + frame[to:]
-    return frame
+        new = source.choice(["", source.choice(RAW), source.choice(JSON), frame[at:to] * 3])
+        frame = frame[:at] + new + frame[to:]
+    return frame.replace("\ud800", "?")
 
 
 class Watch(logging.Handler):
@@ -105,7 +116,11 @@ class Watch(logging.Handler):
         self.warnings = 0
 
     def emit(self, record):
-        if record.exc_info or record.levelno > logging.WARNING or "Traceback" in record.getMessage():
+        if (
+            record.exc_info
+            or record.levelno > logging.WARNING
+            or "Traceback" in record.getMessage()
+        ):
             self.wrong.append(record.getMessage())
         self.warnings += record.levelno == logging.WARNING
 
@@ -118,6 +133,7 @@ class Fuzz:
         self.read = read  # a list whose only item counts the frames that the server has read
         self.watch = Watch()
         self.said = 0
+        self.handled = 0
 
     async def begin(self):
         self.friend = await self.stage.client({"userId": "friend"})
@@ -127,6 +143,13 @@ class Fuzz:
         await flush(self.bystander)
         self.bystander.frames.clear()
         self.before = sorted(self.stage.ghosts)
+        take = Allowance.take
+
+        def count(allowance):
+            self.handled += 1
+            take(allowance)
+
+        self.patch.setattr(Allowance, "take", count)
 
     async def check(self):
         """The bystander hears its friend, and of strangers only what everyone may hear."""
@@ -177,10 +200,10 @@ def read(monkeypatch):
     return count
 
 
-@pytest_asyncio.fixture
-async def fuzz(read):
-    """A `Fuzz`; all that is logged goes to its watch, and nothing of it is kept in memory."""
-    root, chat = logging.getLogger(), logging.getLogger("chatlib")
+@contextlib.asynccontextmanager
+async def fuzzing(read):
+    """A `Fuzz`; what is logged goes to its watch, and nothing of it is kept in memory."""
+    root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     async with staged(limits=PLENTY) as stage:
         fuzz = Fuzz(stage, read)
@@ -196,7 +219,6 @@ async def fuzz(read):
         finally:
             root.handlers[:] = handlers
             root.setLevel(level)
-    assert chat.propagate
 
 
 async def hostile_connections(fuzz, seed, total):
@@ -206,12 +228,12 @@ async def hostile_connections(fuzz, seed, total):
     async def one(source):
         while fuzz.read[0] < end:
             wire = await fuzz.stage.wire()
-            drain = asyncio.create_task(wire.reader.read())  # until it is hung up on
+            drain = asyncio.create_task(wire.hung_up_on())
             if source.random() < 0.97:
                 wire.send("40")
             with contextlib.suppress(ConnectionError):
                 while fuzz.read[0] < end and not drain.done():
-                    wire.send(*[mutated(source, 3) for _ in range(40)])
+                    wire.send(*[mutated(source) for _ in range(12)])
                     await wire.writer.drain()
                     await settled(fuzz, drain)
             await fuzz.stage.hang_up(wire)
@@ -231,24 +253,114 @@ async def settled(fuzz, drain):
         idle = 0 if fuzz.read[0] != before else idle + 1
 
 
+def live_bytes():
+    """The size of all that lives in this process, as Python counts it, after a collection.
+
+    That is every container the collector knows of, and every text, number and buffer in one.
+    The allocator's own ways with memory, which make the size of a process vary, are no part of it.
+    """
+    gc.collect()
+    containers = gc.get_objects()
+    parts = {id(part): part for part in gc.get_referents(*containers)}
+    parts.update((id(container), container) for container in containers)
+    return sum(sys.getsizeof(part, 0) for part in parts.values())
+
+
 class TestFrames:
-    async def test_over_websockets_and_memory_afterwards(self, fuzz):
-        """Memory is what Python allocated and did not free (`tracemalloc`), after a collection.
+    async def test_over_websockets_and_the_memory_afterwards(self, read):
+        async with fuzzing(read) as fuzz:
+            await hostile_connections(fuzz, 1, 1000)  # what is made once and kept is made now
+            await fuzz.end()
+            before = live_bytes()
+            await hostile_connections(fuzz, 2, FRAMES)
+            await fuzz.end()
+            after = live_bytes()
+            print(f"{fuzz.read[0]} frames, {fuzz.watch.warnings} hung up on", before, after)
+            assert fuzz.watch.warnings > FRAMES / 50  # it was hostile
+            assert fuzz.handled > FRAMES / 3  # and came far
+            assert after < before * 1.02
 
-        The resident size of the process would tell of the allocator as well, and of what other
-        tests left; a count of objects would not tell long ones from short ones.
-        """
-        await hostile_connections(fuzz, 1, 2000)  # what is made once, for all, is made now
-        tracemalloc.start()
-        try:
-            await hostile_connections(fuzz, 2, 3000)
-            before = await self.memory(fuzz)
-            tracemalloc.stop()
-            print("before", before)
-        finally:
-            tracemalloc.stop()
+    async def test_over_polling(self, read):
+        source = random.Random(3)
+        async with fuzzing(read) as fuzz:
+            for _ in range(SESSIONS):
+                path = await fuzz.stage.poller()
+                status = 200
+                bodies = ["40", *["\x1e".join(map(text, frames(source, 8))) for _ in range(9)]]
+                while status == 200 and bodies:
+                    status, answer = await fuzz.stage.post(path, bodies.pop(0).encode())
+                    assert status in (200, 400), answer
+                if status == 200:
+                    assert await fuzz.stage.post(path, "1") == (200, "OK")
+            assert fuzz.read[0] > SESSIONS * 10
 
-    async def memory(self, fuzz):
-        await fuzz.end()
-        gc.collect()
-        return tracemalloc.get_traced_memory()[0]
+    async def test_what_is_no_websocket(self, read):
+        source = random.Random(4)
+        async with fuzzing(read) as fuzz:
+            for _ in range(CONNECTIONS * 50):
+                wire = await fuzz.stage.wire()
+                data = bytearray(b"".join(map(websocket_frame, ["40", *frames(source, 5)])))
+                for _ in range(source.randrange(1, 9)):
+                    data[source.randrange(len(data))] = source.randrange(256)
+                wire.writer.write(bytes(data) + source.randbytes(source.randrange(64)))
+                await wire.writer.drain()
+                await settled(fuzz, asyncio.get_running_loop().create_future())
+                await fuzz.stage.hang_up(wire)
+
+
+def frames(source, number):
+    return [mutated(source) for _ in range(number)]
+
+
+def text(frame):
+    return frame if isinstance(frame, str) else f"b{base64.b64encode(frame).decode()}"
+
+
+NAMES = st.sampled_from(
+    ["room", "user", "others", "from", "key", "offset", "num", "_placeholder", "__proto__", ""]
+)
+TEXTS = st.text(st.characters(), max_size=10)
+VALUES = st.recursive(
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(),
+        st.integers(-(10**400), 10**400),
+        st.floats(),
+        TEXTS,
+        st.sampled_from(["fuzz", "everyone", "user:friend", "room:private", 1e308, 2**64]),
+        st.binary(max_size=10),
+    ),
+    lambda part: st.lists(part, max_size=4) | st.dictionaries(NAMES | TEXTS, part, max_size=4),
+    max_leaves=6,
+)
+EVENTS_AND_DATA = st.tuples(
+    st.sampled_from(CLIENT_EVENTS) | st.sampled_from(sorted(RESERVED_EVENTS)) | TEXTS,
+    st.tuples(VALUES) | st.lists(VALUES, max_size=3),
+)
+
+
+class TestPayloads:
+    @settings(
+        max_examples=EXAMPLES,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(auth=VALUES, payloads=st.lists(EVENTS_AND_DATA, min_size=PAYLOADS, max_size=PAYLOADS))
+    async def test_every_one_is_answered(self, read, auth, payloads):
+        async with fuzzing(read) as fuzz:
+            stranger = await fuzz.stage.open()
+            with contextlib.suppress(TypeError):  # bytes, which cannot be said on connecting
+                await stranger.enter(auth)
+                await stranger.websocket.close()
+            client = await fuzz.stage.client({"userId": "eve"})
+            for number, (event, data) in enumerate(payloads):
+                encoded = Packet(data=[event, *data], id=number).encode()
+                first, *attachments = encoded if isinstance(encoded, list) else [encoded]
+                await client.send(f"4{first}", *attachments)
+            for number in range(len(payloads)):
+                answer = await client.answer_to(number)
+                assert answer["ok"] is True or answer["error"].endswith(".")
+            await client.websocket.close()

@@ -140,6 +140,8 @@ class Client(socketio.AsyncClient):  # type: ignore[misc]
         # A client that polls would wait for the answer to its last request: half a minute.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(GRACE):
+                if self._reconnect_task:  # python-socketio stops only what has begun
+                    await asyncio.sleep(0)
                 await self.shutdown()
                 await self.eio.disconnect()
 

@@ -5,6 +5,7 @@ terminals, and a title and description in the SVG for screen readers.
 """
 
 import html
+import itertools
 import json
 import re
 import unicodedata
@@ -408,9 +409,9 @@ def _clip(title: str, detail: str, room: float) -> tuple[str, str]:
 def _shorten(text: str, room: float) -> str:
     if _text_width(text) <= room:
         return text
-    while text and _text_width(f"{text}…") > room:
-        text = text[:-1]
-    return f"{text}…"
+    widths = itertools.accumulate(map(_text_width, text))
+    fits = sum(1 for _ in itertools.takewhile(lambda width: width + _CHARACTER <= room, widths))
+    return f"{text[:fits]}…"
 
 
 def _n(number: float) -> float:

@@ -82,7 +82,7 @@ async def test_08_1():
             ),
             (
                 client("while True:", f"    try: await {call}", "    except Timeout: pass"),
-                "It does not end",
+                "Something does not end. Waited 2 s for your function to end",
             ),
         ],
     )

@@ -1,0 +1,207 @@
+"""``python -m chatlib`` with ``--history``, ``--passcode``, ``--secret`` and ``--open``."""
+
+import logging
+import signal
+import sqlite3
+import sys
+
+import pytest
+from chat_servers import why_refused
+from conftest import TIMEOUT, PlainClients, eventually, flush
+
+from chatlib.__main__ import chat_server, is_loopback, main, parser
+from chatlib.history import History
+from chatlib.identity import Passcode, Trusting
+
+CODE = "green tea"
+
+
+@pytest.fixture
+async def run(command):
+    """Run the command, and return a way to connect plain clients to it."""
+    opened = []
+
+    async def start(*arguments):
+        running = await command("--port", "0", *arguments)
+        connect = PlainClients(running.url)
+        connect.command = running
+        opened.append(connect)
+        return connect
+
+    yield start
+    for connect in opened:
+        await connect.close()
+
+
+@pytest.fixture
+def fails(capfd):
+    """Run the command in this process, and return the one line with which it ends."""
+    log = logging.getLogger("chatlib")
+    before = log.level, log.handlers[:]
+
+    def run_main(*arguments):
+        assert main(["--port", "0", *arguments]) == 1
+        shown = capfd.readouterr()
+        assert shown.out == ""
+        [line] = shown.err.splitlines()
+        return line
+
+    yield run_main
+    log.level, log.handlers[:] = before
+
+
+class TestHistory:
+    async def test_it_goes_on_after_a_restart(self, run, tmp_path):
+        file = str(tmp_path / "chat.db")
+        connect = await run("--history", file)
+        alice = await connect({"userId": "alice"})
+        for n in (1, 2):
+            sent = {"text": str(n), "key": str(n)}
+            assert await alice.call("message", sent, timeout=TIMEOUT) == {"ok": True, "id": n}
+        connect.command.kill()
+        connect = await run("--history", file)
+        alice, bob = (
+            await connect({"userId": "alice"}),
+            await connect({"userId": "bob", "offset": 1}),
+        )
+        answer = await alice.call("message", {"text": "2", "key": "2"}, timeout=TIMEOUT)
+        assert answer == {"ok": True, "id": 2}
+        answer = await alice.call("message", {"text": "3"}, timeout=TIMEOUT)
+        assert answer == {"ok": True, "id": 3}
+        await eventually(lambda: len(bob.inbox.named("recieve-message")) == 2)
+        await flush(bob)
+        assert [data["id"] for [data] in bob.inbox.named("recieve-message")] == [2, 3]
+        assert connect.command.errors == []
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+    async def test_a_signal_closes_it(self, run, tmp_path):
+        file = tmp_path / "chat.db"
+        connect = await run("--history", str(file))
+        alice = await connect()
+        await alice.call("message", {"text": "hi"}, timeout=TIMEOUT)
+        connect.command.signal(signal.SIGTERM)
+        assert await connect.command.ended() == 0
+        assert connect.command.errors == []
+        assert [each.name for each in tmp_path.glob("chat.db*")] == ["chat.db"]  # and no journal
+
+    async def test_without_it_nothing_is_kept(self, run, tmp_path):
+        connect = await run()
+        alice = await connect()
+        assert await alice.call("message", {"text": "hi"}, timeout=TIMEOUT) == {"ok": True}
+        why = await why_refused(connect.url, {"offset": 0})
+        assert why == "This server keeps no history."
+
+    @pytest.mark.parametrize(
+        ("name", "why"), [("", "unable to open"), ("no folder/chat.db", "unable to open")]
+    )
+    def test_a_file_that_cannot_be_opened_is_one_line(self, fails, tmp_path, name, why):
+        file = str(tmp_path / name)
+        line = fails("--history", file)
+        assert line.startswith(f"chatlib cannot keep a history in {file}: ")
+        assert why in line
+
+    def test_a_file_of_something_else_is_one_line(self, fails, tmp_path):
+        letter, other = tmp_path / "letter.txt", tmp_path / "other.db"
+        letter.write_text("Dear alice, " * 500)
+        database = sqlite3.connect(other)
+        database.execute("CREATE TABLE birds (name)")
+        database.close()
+        assert "not a database" in fails("--history", str(letter))
+        assert "not a history" in fails("--history", str(other))
+
+    async def test_a_file_in_use_is_one_line(self, run, command, tmp_path):
+        file = str(tmp_path / "chat.db")
+        await run("--history", file)
+        second = await command("--port", "0", "--history", file, listening=False)
+        assert await second.ended() == 1  # no thread keeps it from ending
+        assert second.lines == []
+        [line] = second.errors
+        assert line == f"chatlib cannot keep a history in {file}: database is locked"
+
+    def test_no_name_is_one_line(self, fails):
+        assert fails("--history", "") == "--history needs the name of a file."
+
+
+class TestPasscode:
+    async def test_it_lets_in_who_knows_it(self, run):
+        connect = await run("--passcode", CODE)
+        alice = await connect({"passcode": CODE})
+        await flush(alice)
+        [[session]] = alice.inbox.named("session")
+        await connect(session)
+        assert await why_refused(connect.url, {}) == "This chat needs a passcode."
+        assert await why_refused(connect.url, {"passcode": "guess"}) == "The passcode is wrong."
+        shown = "\n".join(connect.command.lines)
+        assert shown.count("User connected") == 2
+        assert CODE not in shown
+        assert session["token"] not in shown
+        assert "guess" not in shown
+        assert connect.command.errors == []
+
+    @pytest.mark.parametrize("secret", [["--secret", "long and random"], []])
+    async def test_a_token_outlives_a_restart_with_a_secret(self, run, secret):
+        connect = await run("--passcode", CODE, *secret)
+        alice = await connect({"passcode": CODE})
+        await flush(alice)
+        [[session]] = alice.inbox.named("session")
+        connect.command.kill()
+        connect = await run("--passcode", "another", *secret)
+        if secret:
+            await connect(session)
+        else:
+            assert await why_refused(connect.url, session) == "The token is not valid."
+
+    @pytest.mark.parametrize(
+        ("arguments", "why"),
+        [
+            (["--passcode", ""], "The passcode must not be empty."),
+            (["--passcode", CODE, "--secret", ""], "The secret must not be empty."),
+            (
+                ["--secret", "x"],
+                "--secret signs the tokens of users let in by --passcode; give both.",
+            ),
+        ],
+    )
+    def test_what_makes_no_sense_is_one_line(self, fails, arguments, why):
+        assert fails(*arguments) == why
+
+
+class TestOpen:
+    # Nobody listens there, not even by mistake: it is an address for documentation.
+    ELSEWHERE = "192.0.2.1"
+
+    def test_other_machines_need_a_passcode_or_a_word(self, fails):
+        line = fails("--host", self.ELSEWHERE)
+        assert line == (
+            f"Anyone who can reach {self.ELSEWHERE} could come in: "
+            "give a --passcode, or say --open."
+        )
+
+    @pytest.mark.parametrize("allowed", [["--open"], ["--passcode", CODE]])
+    def test_with_either_it_tries(self, fails, allowed):
+        line = fails("--host", self.ELSEWHERE, *allowed)
+        assert line.startswith(f"chatlib cannot listen on {self.ELSEWHERE}:0: ")
+
+    @pytest.mark.parametrize("host", ["0.0.0.0", "::", "", "192.168.1.7", "example.org", "::2"])
+    def test_who_is_let_in_elsewhere(self, host):
+        assert not is_loopback(host)
+        given = parser().parse_args(["--host", host])
+        with pytest.raises(ValueError, match="could come in"):
+            chat_server(given)
+        given = parser().parse_args(["--host", host, "--open"])
+        assert isinstance(chat_server(given).identity, Trusting)
+        given = parser().parse_args(["--host", host, "--passcode", CODE, "--open"])
+        assert isinstance(chat_server(given).identity, Passcode)
+
+    @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "127.8.9.1"])
+    def test_this_machine_is_trusted(self, host):
+        assert is_loopback(host)
+        chat = chat_server(parser().parse_args(["--host", host]))
+        assert isinstance(chat.identity, Trusting)
+        assert chat.history is None
+
+    def test_a_history_is_not_opened_before_the_server_starts(self, tmp_path):
+        file = tmp_path / "chat.db"
+        chat = chat_server(parser().parse_args(["--history", str(file)]))
+        assert isinstance(chat.history, History)
+        assert not file.exists()
