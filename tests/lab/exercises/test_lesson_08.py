@@ -1,3 +1,4 @@
+from chat_servers import threads_end
 from exercise_checks import check_exercise
 
 from chatlib.lab import exercise
@@ -180,3 +181,4 @@ async def test_08_3():
             ),
         ],
     )
+    threads_end()
