@@ -110,8 +110,9 @@ class Circuit(socketio.AsyncServer):  # type: ignore[misc]
 
     def _end_session(self, eio_sid: str) -> None:
         """Forget a session that has ended, and see to it that its WebSocket ends too."""
-        if session := self.eio.sockets.pop(eio_sid, None):
-            session.queue.put_nowait(None)  # python-engineio would wait for more to send
+        # Its end is left to the client at first: a python-engineio client that is told goodbye and
+        # finds the WebSocket closed as well waits for half a minute.
+        self.eio.sockets.pop(eio_sid, None)
         if ping := self._pings.pop(eio_sid, None):
             ping.cancel()  # for up to 25 seconds it would hold all that the session held
         self._gate.cut(eio_sid, _GOODBYE)

@@ -39,6 +39,8 @@ class PlainClients:
     async def close(self):
         for client in self.clients:
             await client.shutdown()
+            if client.eio.read_loop_task:  # one that the server hung up on may not be through yet
+                await asyncio.wait([client.eio.read_loop_task], timeout=TIMEOUT)
 
 
 @pytest_asyncio.fixture

@@ -172,6 +172,14 @@ class TestAppend:
             assert await sent == 1
         assert await ids_missed(history, EVERYONE) == [1]
 
+    async def test_no_crash_of_the_machine_takes_what_was_kept(self, history):
+        database = await history.open()
+        settings = [
+            await database.execute_fetchall(f"PRAGMA {name}")
+            for name in ("synchronous", "journal_mode", "locking_mode")
+        ]
+        assert settings == [[(2,)], [("wal",)], [("exclusive",)]]
+
     async def test_memory_is_enough(self):
         history = History()
         assert await history.append(message()) == 1

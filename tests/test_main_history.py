@@ -6,7 +6,7 @@ import sqlite3
 import sys
 
 import pytest
-from chat_servers import why_refused
+from chat_servers import threads_end, why_refused
 from conftest import TIMEOUT, PlainClients, eventually, flush
 
 from chatlib.__main__ import chat_server, is_loopback, main, parser
@@ -47,6 +47,7 @@ def fails(capfd):
         return line
 
     yield run_main
+    threads_end()
     log.level, log.handlers[:] = before
 
 
@@ -59,6 +60,7 @@ class TestHistory:
             sent = {"text": str(n), "key": str(n)}
             assert await alice.call("message", sent, timeout=TIMEOUT) == {"ok": True, "id": n}
         connect.command.kill()
+        await eventually(lambda: not alice.connected)
         connect = await run("--history", file)
         alice, bob = (
             await connect({"userId": "alice"}),
@@ -81,6 +83,7 @@ class TestHistory:
         await alice.call("message", {"text": "hi"}, timeout=TIMEOUT)
         connect.command.signal(signal.SIGTERM)
         assert await connect.command.ended() == 0
+        await eventually(lambda: not alice.connected)
         assert connect.command.errors == []
         assert [each.name for each in tmp_path.glob("chat.db*")] == ["chat.db"]  # and no journal
 
@@ -145,6 +148,7 @@ class TestPasscode:
         await flush(alice)
         [[session]] = alice.inbox.named("session")
         connect.command.kill()
+        await eventually(lambda: not alice.connected)
         connect = await run("--passcode", "another", *secret)
         if secret:
             await connect(session)
