@@ -557,10 +557,7 @@ def _without_library(error: BaseException) -> Any:
 
 
 def _is_library(module: str) -> bool:
-    package = module.split(".")[0]
-    return package in ("asyncio", "engineio", "socketio") or module.startswith(
-        ("chatlib.lab.", "chatlib.answers")
-    )
+    return module.split(".")[0] in ("aiosqlite", "asyncio", "chatlib", "engineio", "socketio")
 
 
 def _without_placeholders(data: Any) -> Any:
