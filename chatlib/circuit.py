@@ -139,7 +139,6 @@ class Circuit(socketio.AsyncServer):  # type: ignore[misc]
             if session.queue is queue and not session.closing:
                 why = f"it reads too slowly, and more than {self._limits.unread_bytes} bytes wait"
                 self.start_background_task(self._hang_up, eio_sid, why)
-                self._gate.cut(eio_sid)  # a goodbye would have to wait behind all the rest
 
     def _name(self, eio_sid: str) -> str:
         sid: str | None = self.manager.sid_from_eio_sid(eio_sid, "/")

@@ -57,7 +57,7 @@ class Delivery:
         if not self._is_here(sid):
             return
         if self._history:
-            await self._history.open()  # again, if the server was stopped and started
+            self._history.is_closed = False  # who is here shows that the server runs, or runs again
         if offset is None or not self._history:
             await self._enter(sid, rooms)
             return

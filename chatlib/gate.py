@@ -56,8 +56,8 @@ class Gate:
             "websocket": lambda handler, eio: _GuardedWebSocket(self, handler, eio),
         }
 
-    def cut(self, session: str, delay: float = 0) -> None:
-        """Cut a session's WebSocket without a goodbye, if it is still open then."""
+    def cut(self, session: str, delay: float) -> None:
+        """Cut a session's WebSocket, if it is still open after a delay in seconds."""
         asyncio.get_running_loop().call_later(delay, self._cut, session)
 
     def _cut(self, session: str) -> None:
@@ -83,7 +83,6 @@ class Gate:
                 await self._refuse(request, session, why)
             # python-engineio's own reading ends where the first piece of a long body does.
             environ["wsgi.input"] = _Body(body)
-            environ["CONTENT_LENGTH"] = str(len(body))
         return environ
 
     async def _refuse(self, request: web.Request, session: str, why: str) -> None:

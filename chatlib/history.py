@@ -143,6 +143,9 @@ class History:
     Args:
         path: The file; ``":memory:"`` for a history that ends with the process.
         bound: How many missed messages are replayed at most.
+
+    Attributes:
+        is_closed: Whether it was closed; nothing is kept or read then, until it is opened again.
     """
 
     def __init__(self, path: str | Path = ":memory:", *, bound: int = 1000) -> None:
@@ -154,7 +157,7 @@ class History:
         self._deliver: Deliver | None = None
         self._opening = asyncio.Lock()
         self._database: aiosqlite.Connection | None = None
-        self._is_closed = False
+        self.is_closed = False
         self._waiting: list[_Waiting] = []
         self._writer: asyncio.Task[None] | None = None
         self._last = 0
@@ -164,12 +167,12 @@ class History:
         self._deliver = deliver
 
     async def open(self) -> aiosqlite.Connection:
-        """Open the file, if it is not open; the first use does so too, but none after `close`.
+        """Open the file, if it is not open; the first use does so too, but not after `close`.
 
         Raises:
             sqlite3.Error: It cannot be opened, is not a history, or another server has it open.
         """
-        self._is_closed = False
+        self.is_closed = False
         async with self._opening:
             if not self._database:
                 # aiosqlite leaves its thread behind with an error when a file cannot be opened.
@@ -197,9 +200,9 @@ class History:
             sqlite3.Error: The disk did not take it; it was not delivered either.
         """
         packed = _pack(message.data)  # one that cannot be kept must not spoil the batch of others
-        if not self._is_closed:
+        if not self.is_closed:
             await self._opened()
-        if self._is_closed:  # perhaps meanwhile
+        if self.is_closed:  # perhaps meanwhile
             raise BadInputError("The server is stopping; the message was not kept.")
         done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(message, packed, done))
@@ -245,7 +248,7 @@ class History:
 
     async def close(self) -> None:
         """Wait until all that was accepted is kept and delivered, then close the file."""
-        self._is_closed = True
+        self.is_closed = True
         if self._writer:
             await asyncio.wait([self._writer])  # which does not cancel it, if this is cancelled
         async with self._opening:
@@ -262,7 +265,7 @@ class History:
         self._last = self.delivered = await _number(database, _LAST_ID)
 
     async def _opened(self) -> aiosqlite.Connection:
-        if self._is_closed:
+        if self.is_closed:
             raise sqlite3.ProgrammingError("The history is closed.")
         return self._database or await self.open()
 

@@ -159,7 +159,9 @@ class ChatServer:
             await self.delivery.let_in(sid, rooms, offset)
         except Exception:
             logger.exception("The replay for %s failed", sid)
-            await self.io.disconnect(sid)  # to come back, and ask again
+            # As a lost connection, not as a goodbye: a browser comes back by itself, and asks again.
+            if eio_sid := self.io.manager.eio_sid_from_sid(sid, "/"):
+                await self.io.eio.disconnect(eio_sid)
 
     async def close(self) -> None:
         """Close the history; the server does so when it stops."""

@@ -154,4 +154,6 @@ async def nothing_left():
     await asyncio.sleep(0)
     left = asyncio.all_tasks() - tasks - {asyncio.current_task()}
     assert not left, f"tasks left: {left}"
-    assert set(threading.enumerate()) <= threads
+    for thread in set(threading.enumerate()) - threads:
+        thread.join(TIMEOUT)  # that of a database ends a moment after its connection is closed
+        assert not thread.is_alive(), f"a thread is left: {thread}"

@@ -94,6 +94,7 @@ class Stage:
 
     def __init__(self, chat, web, session):
         self.chat = chat
+        self.web = web
         self.url = web.url
         self.session = session
         self._wires = []

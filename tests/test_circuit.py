@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import json
 import logging
 
@@ -159,6 +160,19 @@ class TestFrames:
         assert len(log()) == 1
         await eventually(lambda: len(stage.chat.io.environ) == 2)
         assert len(stage.chat.io.manager.rooms["/"][None]) == 2
+
+    async def test_what_was_sent_with_it_is_not_even_looked_at(self, stage, log):
+        received, receive = [], stage.chat.io.eio.handlers["message"]
+
+        async def note(session, data):
+            received.append(data)
+            await receive(session, data)
+
+        stage.chat.io.eio.on("message", note)
+        client = await stage.wire()
+        client.send("40", "44", "40", '42["message"]')
+        await eventually(lambda: log() and not stage.ghosts)
+        assert received == ["0", "4"]
 
     async def test_after_goodbye_nobody_is_let_in_again(self, stage, log):
         """python-socketio would, and would keep that socket for ever."""
@@ -431,14 +445,18 @@ class TestPolling:
         assert (status, text) == (400, "Refused: it sent a request that is too long.")
         assert not stage.ghosts
 
-    async def test_a_client_that_vanishes_in_the_middle_of_a_request(self, stage, log):
+    @pytest.mark.parametrize("at_once", [True, False])
+    async def test_a_client_that_vanishes_in_the_middle_of_a_request(self, stage, log, at_once):
         path = await stage.poller()
         host, port = stage.url.removeprefix("http://").split(":")
+        before = len(stage.web._connections())
         _, writer = await asyncio.open_connection(host, int(port))
         writer.write(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n40".encode())
-        await writer.drain()
+        if not at_once:
+            await eventually(lambda: len(stage.web._connections()) == before + 1)
         writer.close()
         await writer.wait_closed()
+        await eventually(lambda: len(stage.web._connections()) == before)
         assert await stage.post(path, "40") == (200, "OK")  # its session does not mind
         assert log() == []
 
@@ -486,6 +504,12 @@ class TestPolling:
         assert len(log()) == 1
         assert not stage.ghosts
         assert (await stage.get(path))[0] == 400
+
+    async def test_what_comes_after_a_bad_packet_lets_nobody_in(self, stage, log):
+        path = await stage.poller()
+        await stage.post(path, "44\x1e40\x1e40")
+        assert not stage.ghosts
+        assert len(log()) == 1
 
     async def test_a_goodbye_leaves_no_ghost(self, stage, log):
         path = await stage.poller()
@@ -730,6 +754,22 @@ class TestCircuit:
         await eventually(lambda: stage.chat.io.eio.sockets)
         [session] = stage.chat.io.eio.sockets
         await stage.chat.io.eio.disconnect(session)
+        heard = b""
         async with asyncio.timeout(TIMEOUT):
-            await client.reader.read()
+            with contextlib.suppress(ConnectionError):  # cut, in the end
+                while data := await client.reader.read(1000):
+                    heard += data
+        assert b"\x81\x011" in heard  # goodbye
         await eventually(lambda: not stage.ghosts)
+
+    async def test_who_has_gone_is_not_pinged(self, stage):
+        """For 25 seconds python-engineio would hold all that it had of them."""
+
+        def pings():
+            return [task for task in asyncio.all_tasks() if "_send_ping" in str(task.get_coro())]
+
+        clients = [await stage.client() for _ in range(3)]
+        assert len(pings()) == 3
+        for client in clients:
+            await client.websocket.close()
+        await eventually(lambda: not pings())

@@ -8,7 +8,7 @@ import pytest_asyncio
 from chat_servers import Servers, why_refused
 from conftest import TIMEOUT, eventually, flush
 
-from chatlib.history import PAGE
+from chatlib.history import PAGE, History
 from chatlib.limits import Limits
 
 QUICK = Limits(messages_per_second=1e6, burst=10**6)
@@ -472,6 +472,35 @@ class TestFailures:
             assert (await join(alice, "tea", 0))["ok"] is False
         assert (await join(alice, "tea", 0))["ok"]
 
+    async def test_a_file_that_cannot_be_opened_is_answered(self, servers, tmp_path, caplog):
+        server = await servers(history=History(tmp_path))  # a folder
+        alice = await server.connect(ALICE)
+        await flush(alice)
+        assert [event for event, _ in alice.inbox] == ["welcome"]
+        assert (await send(alice, {"text": "hi"}))["ok"] is False
+        assert (await join(alice, "tea", 0))["ok"] is False
+        assert (await join(alice, "tea"))["ok"]
+        bob = await server.connect(BOB | {"offset": 0})
+        await eventually(lambda: not bob.connected)  # not left there without what it asked for
+        assert "unable to open" in caplog.text
+
+    async def test_who_connects_and_cannot_have_the_replay_is_not_left_there(
+        self, server, monkeypatch
+    ):
+        alice = await server.connect(ALICE)
+        await send(alice, {"text": "hi"})
+
+        async def fail(*given):
+            raise sqlite3.OperationalError("disk I/O error")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(server.chat.history, "missed", fail)
+            bob = await server.connect(BOB | {"offset": 0})
+            await eventually(lambda: not bob.connected)
+        bob = await server.connect(BOB | {"offset": 0})
+        await let_in(bob)
+        assert texts(bob) == ["hi"]
+
     async def test_the_server_stops_while_messages_wait(self, servers):
         server = await servers(limits=QUICK)
         alice = await server.connect(ALICE)
@@ -487,7 +516,7 @@ class TestFailures:
         waiting = [asyncio.create_task(send(alice, {"text": str(n)})) for n in range(20)]
         await eventually(lambda: server.chat.members[alice.get_sid()].turn.locked())
         stopping = asyncio.create_task(server.stop())
-        await eventually(lambda: server.chat.history._is_closed)
+        await eventually(lambda: server.chat.history.is_closed)
         go_on.set()
         async with asyncio.timeout(TIMEOUT):
             await stopping

@@ -7,6 +7,7 @@ import socket
 import sqlite3
 from contextlib import closing
 
+import aiohttp
 import socketio
 from socketio.exceptions import BadNamespaceError, ConnectionError
 
@@ -31,7 +32,8 @@ DEADLINE = 100  # seconds; it takes about a fifth of that
 class Chat:
     """``python -m chatlib`` on one file and one port, to be killed."""
 
-    def __init__(self, command, file, port):
+    def __init__(self, command, file, port, session):
+        self.session = session  # a client whose connection fails would leave its own behind
         self.url = f"http://127.0.0.1:{port}"
         self.is_up = asyncio.Event()
         self.acknowledged = {}  # ids by sender and number
@@ -90,7 +92,9 @@ class Person:
         await self.leave()
         while True:
             await self.chat.is_up.wait()
-            self.client = socketio.AsyncClient(handle_sigint=False, reconnection=False)
+            self.client = socketio.AsyncClient(
+                handle_sigint=False, reconnection=False, http_session=self.chat.session
+            )
             self.gone = asyncio.Event()
             self.client.on("disconnect", lambda *_: self.gone.set())
             self.client.on("*", self.heard)
@@ -183,16 +187,16 @@ def free_port():
 async def test_nobody_misses_or_doubles_a_message(command, tmp_path):
     choose = random.Random(20)
     file = tmp_path / "chat.db"
-    chat = Chat(command, file, free_port())
     talk = {
         name: [{"by": name, "n": n, "key": f"{n}", **choose.choice(TO)} for n in range(MESSAGES)]
         for name in SENDERS
     }
     everything = list(itertools.chain.from_iterable(talk.values()))
     targets = sorted(choose.sample(range(20, len(everything) - 20), KILLS))
-    readers = [Reader(chat, name, rooms) for name, rooms in READERS]
 
-    async with asyncio.timeout(DEADLINE):
+    async with asyncio.timeout(DEADLINE), aiohttp.ClientSession() as session:
+        chat = Chat(command, file, free_port(), session)
+        readers = [Reader(chat, name, rooms) for name, rooms in READERS]
         await chat.start()
         reading = [asyncio.create_task(reader.read()) for reader in readers]
         senders = [Sender(chat, name).send(talk[name], random.Random(name)) for name in SENDERS]
