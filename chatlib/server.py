@@ -159,7 +159,7 @@ class ChatServer:
             await self.delivery.let_in(sid, rooms, offset)
         except Exception:
             logger.exception("The replay for %s failed", sid)
-            # As a lost connection, not as a goodbye: a browser comes back by itself, and asks again.
+            # As a lost connection, not as a goodbye: a browser comes back by itself then.
             if eio_sid := self.io.manager.eio_sid_from_sid(sid, "/"):
                 await self.io.eio.disconnect(eio_sid)
 
