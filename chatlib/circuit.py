@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import functools
+import inspect
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 import socketio
 from engineio.async_socket import AsyncSocket
 from engineio.payload import Payload
+from socketio.exceptions import ConnectionRefusedError
 
 from chatlib.gate import Gate
 from chatlib.limits import Limits
@@ -67,6 +70,14 @@ class Circuit(socketio.AsyncServer):  # type: ignore[misc]
         self.eio.start_background_task = self._start_and_note_ping
         self._gate = Gate(self.eio, limits, self._hang_up)
         Payload.max_decode_packets = max(Payload.max_decode_packets, limits.packets_per_request)
+
+    def on(self, event: str, handler: Any = None, namespace: str | None = None) -> Any:
+        """Register an event handler, as `socketio.AsyncServer.on` does."""
+        if handler is None:
+            return lambda handler: self.on(event, handler, namespace) or handler
+        if event == "connect" and inspect.iscoroutinefunction(handler):
+            handler = _refusing_if_cancelled(handler)
+        return super().on(event, handler, namespace)
 
     async def shutdown(self) -> None:
         """Stop the background tasks, and close what belongs to the server."""
@@ -143,6 +154,22 @@ class Circuit(socketio.AsyncServer):  # type: ignore[misc]
     def _name(self, eio_sid: str) -> str:
         sid: str | None = self.manager.sid_from_eio_sid(eio_sid, "/")
         return sid or f"a client at {self.environ[eio_sid]['aiohttp.request'].remote}"
+
+
+def _refusing_if_cancelled(connect: Callable[..., Awaitable[Any]]) -> Callable[..., Any]:
+    """Make a connect handler refuse a client that breaks off the request it is cancelled with.
+
+    python-socketio takes a handler that was cancelled for one that let the client in.
+    """
+
+    @functools.wraps(connect)
+    async def guarded(*arguments: Any) -> Any:
+        try:
+            return await connect(*arguments)
+        except asyncio.CancelledError:
+            raise ConnectionRefusedError("The connection broke off.") from None
+
+    return guarded
 
 
 class _MeteredQueue(asyncio.Queue[Any]):
