@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 
+import kernel_ports  # noqa: F401  (importing it is enough)
 import pytest_asyncio
 import socketio
 

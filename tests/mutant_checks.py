@@ -70,11 +70,13 @@ def run_lesson(lesson, directory):
     """Run a lesson under nbval with the package in ``directory``, up to the first red cell."""
     settings = directory / "pytest.ini"  # not the project's, and no plugin but nbval: it is faster
     settings.write_text("[pytest]\n", encoding="utf-8")
-    environ = os.environ | {"PYTHONPATH": str(directory), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    path = f"{directory}{os.pathsep}{Path(__file__).parent}"
+    environ = os.environ | {"PYTHONPATH": path, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTHONPYCACHEPREFIX"):
         environ.pop(name, None)
     options = ["-c", str(settings), "-p", "no:cacheprovider", "-x", "-q", "--color=no"]
-    options += ["-p", "nbval.plugin", "--nbval", "--nbval-current-env", "--nbval-cell-timeout=20"]
+    options += ["-p", "kernel_ports", "-p", "nbval.plugin"]
+    options += ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=20"]
     return subprocess.run(
         [sys.executable, "-c", RUN_PYTEST, *options, str(NOTEBOOKS / lesson)],
         cwd=directory,
