@@ -134,12 +134,13 @@ class TestOnTheWire:
                     f'42["message",{{"room":{text},"others":false}}]',
                     f'42["leave-room",{text}]',
                 )
-            await flush(alice)
+            await alice.call("leave-room", "last in turn")
             groups = stage.chat.members[alice.sid].groups
             assert groups == set()  # never left before it was joined: a hundred is the most
             await bob.call("join-room", "tea")
             bob.frames.clear()
             await alice.send(*[f'42["message",{{"room":"tea","n":{n}}}]' for n in range(300)])
+            await alice.call("leave-room", "last in turn")
             await flush(alice, bob)
             heard = [json.loads(f[2:])[1]["n"] for f in bob.frames if "single-message" in f]
             assert heard == [*range(300)]
