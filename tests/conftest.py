@@ -39,9 +39,16 @@ class PlainClients:
 
     async def close(self):
         for client in self.clients:
-            await client.shutdown()
-            if client.eio.read_loop_task:  # one that the server hung up on may not be through yet
-                await asyncio.wait([client.eio.read_loop_task], timeout=TIMEOUT)
+            await leave(client)
+
+
+async def leave(client):
+    """Disconnect a plain client, and see to it that nothing of its connection is left."""
+    await client.shutdown()
+    if client.eio.read_loop_task:  # one that the server hung up on may not be through yet
+        await asyncio.wait([client.eio.read_loop_task], timeout=TIMEOUT)
+    if client.eio.ws:  # python-engineio leaves it open if writing fails before reading does
+        await client.eio.ws.close()
 
 
 @pytest_asyncio.fixture

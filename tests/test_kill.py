@@ -9,6 +9,7 @@ from contextlib import closing
 
 import aiohttp
 import socketio
+from conftest import leave
 from socketio.exceptions import BadNamespaceError, ConnectionError
 
 KILLS = 20
@@ -103,13 +104,13 @@ class Person:
                     self.chat.url, auth=self.auth, transports=["websocket"], wait_timeout=5
                 )
             except ConnectionError:  # killed meanwhile
-                await self.client.shutdown()
+                await leave(self.client)
             else:
                 return
 
     async def leave(self):
         if self.client:
-            await self.client.shutdown()
+            await leave(self.client)
 
     async def ask(self, event, data):
         """Return the acknowledgement, or nothing if the connection ends before it comes."""

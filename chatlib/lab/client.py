@@ -92,6 +92,7 @@ class Client(socketio.AsyncClient):  # type: ignore[misc]
             raise ConnectionError("Already connected")
         if not reconnecting:
             await self._before_connect(self)
+        await self._close_websocket()
         connecting = super().connect(
             url,
             headers={**(headers or {}), **self._lab_headers},
@@ -144,6 +145,12 @@ class Client(socketio.AsyncClient):  # type: ignore[misc]
                     await asyncio.sleep(0)
                 await self.shutdown()
                 await self.eio.disconnect()
+                await self._close_websocket()
+
+    async def _close_websocket(self) -> None:
+        # python-engineio leaves it open if it notices by its writing that the wire is cut.
+        if self.eio.ws:
+            await self.eio.ws.close()
 
     async def call(
         self,
