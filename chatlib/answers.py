@@ -43,12 +43,12 @@ def acknowledged(
         if member is None:
             return refused("This connection has ended.")
         try:
-            member.allowance.take()
-            if len(data) != 1:
-                raise BadInputError(f"One argument was expected, {len(data)} came.")
+            member.allowance.take()  # before the turn: a flood is not to pile up there
             async with member.turn:
                 if server.members.get(sid) is not member:  # it left while it waited
                     return refused("This connection has ended.")
+                if len(data) != 1:
+                    raise BadInputError(f"One argument was expected, {len(data)} came.")
                 return await handler(server, sid, data[0])
         except BadInputError as error:
             return refused(str(error))

@@ -137,11 +137,17 @@ class ChatServer:
         self.members.remove(sid)
         logger.info("%s is disconnected", sid)
 
-    async def unknown(self, event: str, sid: str, *data: Any) -> Ack:  # noqa: ARG002
+    async def unknown(self, event: str, sid: str, *data: Any) -> Ack:
         """Answer an event that the chat does not know."""
         if event == REFUSED_EVENT:
-            return refused(data[0])
-        return refused(f"There is no such event here; there are {', '.join(CLIENT_EVENTS)}.")
+            return await self.refuse(sid, data[0])
+        why = f"There is no such event here; there are {', '.join(CLIENT_EVENTS)}."
+        return await self.refuse(sid, why)
+
+    @acknowledged
+    async def refuse(self, sid: str, why: str) -> Ack:  # noqa: ARG002
+        """Answer with the reason why nothing is done."""
+        return refused(why)
 
     async def send(
         self, sid: str, event: str, data: Any, *, to: str, skip_sid: str | None = None
