@@ -6,7 +6,6 @@ terminals, and a title and description in the SVG for screen readers.
 
 import html
 import itertools
-import json
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -15,6 +14,7 @@ from typing import Any
 import svg
 
 from chatlib.lab.trace import SERVER, Emission, Fault, Packet, Step, Trace
+from chatlib.lab.words import as_json, enumerated
 
 _WIDTH = 860  # an output area of JupyterLab on a small screen shows this without scaling
 _MARGIN = 20
@@ -114,7 +114,7 @@ class SequenceDiagram(Picture):
                     canvas.fault(step)
         if not self._steps:
             canvas.note("Nothing has happened.")
-        return canvas.document(f"What {_and(names)} said to each other", self.text())
+        return canvas.document(f"What {enumerated(names)} said to each other", self.text())
 
     def _lines(self, step: Step) -> list[str]:
         width = max(len(name) for name in [*self._clients, SERVER])
@@ -126,7 +126,7 @@ class SequenceDiagram(Picture):
         lines = [_line(packet, width, title) for packet in step.deliveries]
         missed = [name for name in step.missed() if name not in {p.target for p in step.deliveries}]
         if missed:
-            lines.append(f"{SERVER:{width}} ○ {_and(missed)}: not {title}")
+            lines.append(f"{SERVER:{width}} ○ {enumerated(missed)}: not {title}")
         return lines or [f"{SERVER:{width}} ○ nobody: {title}"]
 
     def _label(self, step: Packet | Emission) -> tuple[str, str]:
@@ -135,7 +135,7 @@ class SequenceDiagram(Picture):
             title = f"answer to {step.event}" if step.kind == "ack" else step.kind
         else:
             title = step.event
-        return title, self._trace.with_names(", ".join(_as_json(value) for value in step.data))
+        return title, self._trace.with_names(as_json(step.data))
 
 
 class Matrix(Picture):
@@ -182,7 +182,7 @@ class Matrix(Picture):
             return "socket.broadcast.emit" if emission.skip else "io.emit"
         if self._trace.ids.keys() >= set(emission.to):
             return "socket.emit"
-        rooms = "".join(f".to({_as_json(room)})" for room in emission.to)
+        rooms = "".join(f".to({as_json([room])})" for room in emission.to)
         return f"{'socket' if emission.skip else 'io'}{rooms}.emit"
 
     def _python(self, emission: Emission) -> str:
@@ -383,14 +383,6 @@ def _mark(emission: Emission, name: str) -> str:
 def _line(packet: Packet, width: int, title: str) -> str:
     arrow = "→" if packet.arrived else "✗"
     return f"{packet.source:{width}} {arrow} {packet.target:{width}}  {title}"
-
-
-def _as_json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, default=repr)
-
-
-def _and(names: Sequence[str]) -> str:
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 def _text_width(text: str, character: float = _CHARACTER) -> float:

@@ -10,7 +10,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-import pytest_asyncio
 import socketio
 
 from chatlib import ChatServer
@@ -18,17 +17,6 @@ from chatlib.lab import Client, Lab, LabTimeoutError
 from chatlib.messages import is_socket_id
 
 TIMEOUT = 5  # seconds
-
-
-@pytest.fixture
-def io():
-    return socketio.AsyncServer(async_mode="aiohttp")
-
-
-@pytest_asyncio.fixture
-async def lab(io):
-    async with await Lab.open(io) as lab:
-        yield lab
 
 
 async def many_turns():

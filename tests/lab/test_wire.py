@@ -7,22 +7,10 @@ import pytest
 import pytest_asyncio
 import socketio
 
-from chatlib.lab import Lab
 from chatlib.lab.trace import SERVER, Emission, Packet
 from chatlib.web import WebServer
 
 TIMEOUT = 5  # seconds
-
-
-@pytest.fixture
-def io():
-    return socketio.AsyncServer(async_mode="aiohttp")
-
-
-@pytest_asyncio.fixture
-async def lab(io):
-    async with await Lab.open(io) as lab:
-        yield lab
 
 
 def told(step):

@@ -3,7 +3,6 @@
 import ast
 import asyncio
 import inspect
-import json
 import textwrap
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import socketio
 from chatlib.lab.lab import Lab
 from chatlib.lab.trace import SERVER, Emission, Packet, Step
 from chatlib.lab.wire import LabTimeoutError
+from chatlib.lab.words import as_json, enumerated
 
 # An answer that hangs is told so after this many seconds.
 _TIMEOUT = 2.0
@@ -78,29 +78,32 @@ class Stage:
         Raises:
             WrongAnswerError: Somebody should have heard it and did not, or the other way round.
         """
-        wanted = set(by)
+        wanted = sorted(set(by))
         deliveries = await self.deliveries()
         heard = [packet for packet in deliveries if packet.event == event]
         names = [packet.target for packet in heard]
-        missed, extra = wanted.difference(names), set(names) - wanted
-        twice = {name for name in names if names.count(name) > 1}
+        missed, extra = sorted(set(wanted) - set(names)), sorted(set(names) - set(wanted))
+        twice = sorted({name for name in names if names.count(name) > 1})
         if wanted and not deliveries:
-            self.fail(f'After {after}, {_and(wanted)} should have heard "{event}". Nobody did.')
+            self.fail(
+                f'After {after}, {enumerated(wanted)} should have heard "{event}". Nobody did.'
+            )
         if missed:
             self.fail(
-                f'After {after}, {_and(missed)} should have heard "{event}" and did not', deliveries
+                f'After {after}, {enumerated(missed)} should have heard "{event}" and did not',
+                deliveries,
             )
         if extra:
-            self.fail(f'After {after}, {_and(extra)} should not have heard "{event}"', heard)
+            self.fail(f'After {after}, {enumerated(extra)} should not have heard "{event}"', heard)
         if twice:
-            self.fail(f'After {after}, {_and(twice)} heard "{event}" more than once', heard)
+            self.fail(f'After {after}, {enumerated(twice)} heard "{event}" more than once', heard)
         if data is not _ANYTHING:
             self._expect_data(after, heard, data if isinstance(data, tuple) else (data,))
 
     def _expect_data(self, after: str, heard: list[Packet], data: tuple[Any, ...]) -> None:
         for packet in heard:
             if packet.data != data:
-                came, wanted = _as_json(packet.data), _as_json(data)
+                came, wanted = (as_json(values) or "nothing" for values in (packet.data, data))
                 self.fail(
                     f'After {after}, "{packet.event}" should have carried {wanted}, '
                     f"but it carried {came}."
@@ -123,7 +126,7 @@ class Stage:
             WrongAnswerError: Always.
         """
         if found := [f'{p.target} heard "{p.event}"' for p in heard]:
-            sentence += f". What happened: {_and(dict.fromkeys(found))}."
+            sentence += f". What happened: {enumerated(dict.fromkeys(found))}."
         raise WrongAnswerError(sentence)
 
 
@@ -223,15 +226,3 @@ def _told(error: Exception) -> str:
     where = " ".join(getattr(error, "__notes__", []))
     what = str(error).rstrip(".")
     return f"Your code raised {type(error).__name__}: {what}. {where}".strip()
-
-
-def _and(names: Iterable[str]) -> str:
-    *most, last = sorted(names) if isinstance(names, set) else list(names)
-    return f"{', '.join(most)} and {last}" if most else last
-
-
-def _as_json(data: tuple[Any, ...]) -> str:
-    return (
-        ", ".join(json.dumps(value, ensure_ascii=False, default=repr) for value in data)
-        or "nothing"
-    )
