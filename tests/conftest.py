@@ -4,7 +4,6 @@ import subprocess
 import sys
 import threading
 
-import kernel_ports  # noqa: F401  (importing it is enough)
 import pytest_asyncio
 import socketio
 

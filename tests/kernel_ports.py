@@ -1,4 +1,4 @@
-"""Gives Jupyter kernels ports that no other test can take; importing it is enough.
+"""Gives Jupyter kernels ports that no other test can take: a plugin of pytest, for all its runs.
 
 A kernel listens a moment after its ports were chosen, by default among those that the system also
 gives to connections. The other tests make thousands of them, one takes such a port now and then,
