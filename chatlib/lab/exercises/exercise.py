@@ -98,9 +98,19 @@ class Stage:
         if twice:
             self.fail(f'After {after}, {enumerated(twice)} heard "{event}" more than once', heard)
         if data is not _ANYTHING:
-            self._expect_data(after, heard, data if isinstance(data, tuple) else (data,))
+            self.expect_data(after, heard, data if isinstance(data, tuple) else (data,))
 
-    def _expect_data(self, after: str, heard: list[Packet], data: tuple[Any, ...]) -> None:
+    def expect_data(self, after: str, heard: Iterable[Packet], data: tuple[Any, ...]) -> None:
+        """See what came with an event.
+
+        Args:
+            after: As for `expect`.
+            heard: The event, as each client heard it.
+            data: The arguments that should have come with it.
+
+        Raises:
+            WrongAnswerError: One of them came with other data.
+        """
         for packet in heard:
             if packet.data != data:
                 came, wanted = (as_json(values) or "nothing" for values in (packet.data, data))

@@ -76,12 +76,13 @@ async def _there_and_back(answer: Callable[..., Any], stage: Stage) -> None:
 
 def _as_told(returned: Any, ids: tuple[str, ...] | list[str] = ()) -> str:
     """Say what came back, without ids that nobody knows."""
-    if returned is None:
-        return "it is None" if ids else "None"
     if returned in ids:
         return "it is the other one"
+    if ids and isinstance(returned, str):
+        return "it is another text"
     kind = type(returned).__name__
-    return "it is another text" if ids and kind == "str" else f"a {kind}"
+    what = "None" if returned is None else f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+    return f"it is {what}" if ids else what
 
 
 EXERCISES = [

@@ -69,12 +69,7 @@ async def _ask_the_name(answer: Callable[..., Any], stage: Stage) -> None:
         joined = [packet for packet in deliveries if packet.event == "joined"]
         if sorted(packet.target for packet in joined) != ["alice", "bob"]:
             stage.fail(f'After {after}, everyone should have heard "joined"', deliveries)
-        wanted = client.name.title()
-        if (data := joined[0].data) != (wanted,):
-            came = ", ".join(map(repr, data)) or "nothing"
-            stage.fail(
-                f'After {after}, "joined" should have carried {wanted!r}, but it carried {came}.'
-            )
+        stage.expect_data(after, joined, (client.name.title(),))
 
 
 EXERCISES = [

@@ -25,11 +25,17 @@ async def _score(answer: Callable[..., Any], stage: Stage) -> None:
     alice, *_ = await stage.join("alice", "bob", "carol")
     await alice.emit("goal", "red")
     deliveries = await stage.deliveries()
-    for event, names in (("score", ["alice", "bob", "carol"]), ("well done", ["alice"])):
+    everyone = ["alice", "bob", "carol"]
+    for event, names, data in (("score", everyone, ("red",)), ("well done", ["alice"], ())):
         heard = [packet for packet in deliveries if packet.event == event]
         if sorted(packet.target for packet in heard) != names:
             who = "everyone" if len(names) > 1 else f"{names[0]} alone"
             stage.fail(f'After alice emitted "goal", {who} should have heard "{event}"', deliveries)
+        stage.expect_data('alice emitted "goal"', heard, data)
+    if next(packet.event for packet in deliveries if packet.target == "alice") != "score":
+        stage.fail(
+            'After alice emitted "goal", "score" should have come before "well done"', deliveries
+        )
 
 
 EXERCISES = [

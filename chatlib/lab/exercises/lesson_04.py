@@ -33,6 +33,12 @@ async def _enter(answer: Callable[..., Any], stage: Stage) -> None:
     await stage.expect(
         'bob emitted "enter" with "red", where alice was', "entered", by=["alice"], data="red"
     )
+    await stage.io.emit("roll call", to="red")
+    await stage.expect(
+        'bob, too, entered "red" and the server emitted "roll call" to "red"',
+        "roll call",
+        by=["alice", "bob"],
+    )
     await carol.emit("enter", "blue")
     await stage.expect('carol emitted "enter" with "blue", an empty room', "entered", by=[])
 

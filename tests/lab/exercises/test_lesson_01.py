@@ -75,6 +75,8 @@ async def test_01_3():
                 reconnect("a = alice.get_sid()", leave, come_back, "print(a, alice.get_sid())"),
                 "it returned None",
             ),
+            (reconnect(leave, come_back, "return 5"), "it returned an int"),
+            (reconnect(leave, come_back, "return alice.get_sid, 1"), "it is a method"),
             (
                 reconnect(
                     "a = alice.get_sid()",

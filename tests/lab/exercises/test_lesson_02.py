@@ -67,10 +67,17 @@ async def test_02_3():
             (hello(ask), 'everyone should have heard "joined"'),
             (hello(f"{ask}await io.emit('joined', name, to=sid)"), 'heard "joined"'),
             (hello(f"{ask}await io.emit('joined')"), "but it carried nothing"),
-            (hello(f"{ask}await io.emit('joined', sid)"), "should have carried 'Alice', but"),
+            (hello(f"{ask}await io.emit('joined', sid)"), 'should have carried "Alice", but'),
             (
                 hello("name = await io.emit('name?', to=sid); await io.emit('joined', name)"),
                 "but it carried nothing",
+            ),
+            (
+                hello(
+                    f"{ask}await io.emit('joined', name, to=sid); "
+                    "await io.emit('joined', sid, skip_sid=sid)"
+                ),
+                'should have carried "Alice", but',
             ),
             (hello("await io.emit('name?')"), "alice alone should be asked"),
             (hello("name = await io.call('name?'); await io.emit('joined', name)"), "ValueError"),

@@ -53,6 +53,18 @@ async def test_03_3():
             (goal("await io.emit('score', team, to=sid)"), 'everyone should have heard "score"'),
             (goal("await io.emit('score', team)"), 'alice alone should have heard "well done"'),
             (
+                goal("await io.emit('score'); await io.emit('well done', to=sid)"),
+                '"score" should have carried "red", but it carried nothing.',
+            ),
+            (
+                goal("await io.emit('score', team); await io.emit('well done', team, to=sid)"),
+                '"well done" should have carried nothing, but it carried "red".',
+            ),
+            (
+                goal("await io.emit('well done', to=sid); await io.emit('score', team)"),
+                '"score" should have come before "well done"',
+            ),
+            (
                 goal("await io.emit('score', team); await io.emit('well done')"),
                 "alice alone should have heard",
             ),

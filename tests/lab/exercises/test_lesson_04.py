@@ -42,6 +42,14 @@ async def test_04_1():
             (enter("await io.enter_room(sid, room)"), 'alice should have heard "entered"'),
             (
                 enter(
+                    "await io.emit('entered', room, to=room, skip_sid=sid)",
+                    "if room not in io.manager.rooms['/']:",
+                    "    await io.enter_room(sid, room)",
+                ),
+                'bob, too, entered "red" and the server emitted "roll call" to "red", bob should',
+            ),
+            (
+                enter(
                     "await io.enter_room(sid, room)",
                     "await io.emit('entered', 'red', to='red', skip_sid=sid)",
                 ),
