@@ -113,7 +113,8 @@ def answer(io):
     async def connect(sid, environ, auth):
         ...
 """,
-        hint_text="io.start_background_task(io.emit, ...) runs io.emit once the handler has ended.",
+        hint_text="""The handler's last line is io.start_background_task(io.emit, ...), and has no
+await: io.emit then runs when the handler has ended.""",
         solution_text="""
 def answer(io):
     @io.on("connect")
