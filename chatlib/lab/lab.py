@@ -223,7 +223,7 @@ class Lab:
         await self._back(client, tunnel)
 
     async def stop_server(self) -> None:
-        """Stop the server as if it was killed, once all is quiet: no client gets a goodbye.
+        """Stop the server as if it had been killed, once all is quiet: no client gets a goodbye.
 
         It waits until every client has noticed.
 

@@ -49,10 +49,11 @@ def name_in_header(value: str) -> str:
     return unquote(value)
 
 
-class LabTimeoutError(TimeoutError, SocketTimeoutError):  # type: ignore[misc]
+class LabTimeoutError(SocketTimeoutError):  # type: ignore[misc]
     """Something in the lab took too long; the message says who waited for what.
 
-    It is python-socketio's own error too, so that what catches it here does so outside the lab.
+    It is python-socketio's error and not Python's, so that what catches it here does so outside the
+    lab too.
     """
 
     def _render_traceback_(self) -> list[str]:

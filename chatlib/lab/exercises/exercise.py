@@ -43,7 +43,7 @@ class Verdict:
     def __str__(self) -> str:
         """Return the verdict as a learner reads it."""
         sign = {"right": "✓ Right.", "wrong": "✗ Not right.", "not yet": "… Not yet."}[self.kind]
-        return textwrap.fill(f"{sign} {self.message}", _LINE)
+        return textwrap.fill(f"{sign} {self.message}", _LINE, break_on_hyphens=False)
 
 
 class Stage:
@@ -137,7 +137,7 @@ class Stage:
         """
         if found := [f'{p.target} heard "{p.event}"' for p in heard]:
             sentence += f". What happened: {enumerated(dict.fromkeys(found))}."
-        raise WrongAnswerError(sentence)
+        raise WrongAnswerError(self.lab.trace.with_names(sentence))
 
 
 def _bare_server() -> socketio.AsyncServer:

@@ -25,6 +25,7 @@ async def _reach_a_person(answer: Callable[..., Any], stage: Stage) -> None:
 
     await write(alice, 2, "lunch?", ["bob", "phone"])
     await write(bob, 3, "tea?", ["carol"])
+    await write(alice, 1, "milk!", ["alice"])
     await phone.disconnect()
     await stage.deliveries()
     await write(alice, 2, "at noon?", ["bob"], "bob's phone had gone and ")
@@ -118,7 +119,7 @@ def answer(io):
     async def dm(sid, data):
         await io.emit("dm", data["text"], to=f"user:{data['user']}")
 """,
-        praise="The room has as many sockets as the person has tabs, and they leave by themselves.",
+        praise="All of a person's tabs hear it. A room does that without a table to tidy up.",
         play=_reach_a_person,
     ),
     Exercise(

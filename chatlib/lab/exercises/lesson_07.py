@@ -15,7 +15,7 @@ async def _answer_whatever_comes(answer: Callable[..., Any], stage: Stage) -> No
     async def share(*numbers: Any) -> Any:
         after = f'After alice called "share" with {numbers or "no arguments"}, '
         try:
-            got = await alice.call("share", numbers, timeout=0.5)
+            got = await alice.call("share", numbers)
         except LabTimeoutError:
             stage.fail(f"{after}there was no answer.")
         except Exception as error:  # noqa: BLE001  (whatever a handler raises)
@@ -92,10 +92,11 @@ async def _in_order(answer: Callable[..., Any], stage: Stage) -> None:
     await run(answer, io)
     alice, bob = await stage.join("alice", "bob")
     heard: list[Any] = []
-    alice.on("noted", heard.append)
+    alice.on("noted", lambda *data: heard.extend(data))
     rounds = {"one": 5, "two": 0, "three": 2, "four": 0}
 
-    async def alice_checks(text: str) -> str:
+    async def alice_checks(*data: Any) -> str:
+        text = ", ".join(map(str, data))
         for _ in range(rounds.get(text, 0)):
             await alice.call("think")
         return text.upper()
@@ -122,11 +123,11 @@ async def _in_order(answer: Callable[..., Any], stage: Stage) -> None:
 
 async def _nobody_waits_for_another(stage: Stage, alice: Any, bob: Any) -> None:
     alice_is_done = asyncio.Event()
-    alice.on("noted", lambda text: alice_is_done.set() if text == "FOUR" else None)
+    alice.on("noted", lambda *data: alice_is_done.set() if data == ("FOUR",) else None)
 
-    async def bob_checks(text: str) -> str:
+    async def bob_checks(*data: Any) -> Any:
         await alice_is_done.wait()
-        return text
+        return data
 
     bob.on("check", bob_checks)
     await bob.emit("note", "slow")
@@ -172,7 +173,7 @@ def answer(io):
 async def answer(client, text):
     ...
 """,
-        hint_text="""client.call with timeout=0.1, in a try. What the server returns has "ok",
+        hint_text="""client.call with timeout=0.5, in a try. What the server returns has "ok",
 and an "error" where that is false. What call raises is socketio.exceptions.TimeoutError.""",
         solution_text="""
 import socketio
@@ -180,7 +181,7 @@ import socketio
 
 async def answer(client, text):
     try:
-        got = await client.call("message", text, timeout=0.1)
+        got = await client.call("message", text, timeout=0.5)
     except socketio.exceptions.TimeoutError:
         return "no answer"
     return "sent" if got["ok"] else got["error"]

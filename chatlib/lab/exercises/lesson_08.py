@@ -102,7 +102,7 @@ async def _receiver(answer: Callable[..., Any], stage: Stage) -> None:
             f"The function should have returned a function, which bob's client calls each time it "
             f"connects. It returned {auth!r}."
         )
-    if not isinstance(said := auth(), dict) or said.get("userId") != "bob":
+    if not isinstance(said := await run(auth), dict) or said.get("userId") != "bob":
         stage.fail(f"Bob's auth should have had a userId, which is 'bob', but it was {said!r}.")
 
     async def say(text: str, **address: Any) -> None:
@@ -112,9 +112,9 @@ async def _receiver(answer: Callable[..., Any], stage: Stage) -> None:
     async def expect(case: str, *texts: str) -> None:
         await stage.lab.settle()
         if heard != list(texts):
-            stage.fail(
-                f"{case}, the list heard should have been {list(texts)}, but it was {heard}."
-            )
+            only_texts = all(isinstance(one, str) for one in heard)
+            came = f"it was {heard}" if only_texts else "there was more in it than texts"
+            stage.fail(f"{case}, the list heard should have been {list(texts)}, but {came}.")
 
     await say("for carol", user="carol")
     await bob.connect(stage.lab.url, auth=auth)

@@ -128,8 +128,14 @@ async def _user(stage: Stage, client: Any) -> Any:
     return (await stage.deliveries())[0].data[0]["from"]["userId"]
 
 
+class _Slow(ChatServer):
+    async def welcome(self, sid: str, offset: int | None) -> None:
+        await asyncio.sleep(0.2)  # as over a network: `connect` has returned by then
+        await super().welcome(sid, offset)
+
+
 def _with_passcode() -> socketio.AsyncServer:
-    return ChatServer(identity=Passcode("tea")).io
+    return _Slow(identity=Passcode("tea")).io
 
 
 EXERCISES = [
@@ -192,8 +198,9 @@ def answer(io, is_known):
 async def answer(laptop, phone, url):
     ...
 """,
-        hint_text="""await laptop.connect(url, auth={...}) is the first half.
-The server answers with the event session, whose data has the token that the phone needs.""",
+        hint_text="""await laptop.connect(url, auth={...}) is the first half. Then the server sends
+the event session, whose data has the token that the phone needs: register its handler
+before you connect, as connect does not wait for it.""",
         solution_text="""
 async def answer(laptop, phone, url):
     @laptop.on("session")

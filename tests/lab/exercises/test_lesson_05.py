@@ -44,6 +44,16 @@ async def test_05_1():
                 "After alice wrote to user 2, phone should have heard",
             ),
             (
+                answer(
+                    enter,
+                    dm(
+                        "room = f\"user:{data['user']}\"",
+                        "await io.emit('dm', data['text'], to=room, skip_sid=sid)",
+                    ),
+                ),
+                "After alice wrote to user 1, alice should have heard",
+            ),
+            (
                 answer(enter, dm("await io.emit('dm', data['text'])")),
                 "alice and carol should not have heard",
             ),

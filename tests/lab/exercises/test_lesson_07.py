@@ -77,13 +77,17 @@ async def test_07_1():
 
 async def test_07_2():
     sent = "return 'sent' if got['ok'] else got['error']"
-    call = "    got = await client.call('message', text, timeout=0.1)"
+    call = "    got = await client.call('message', text, timeout=0.5)"
     gone = ("except Timeout:", "    return 'no answer'")
     await check_exercise(
         exercise("07.2"),
         [
             (
-                client("got = await client.call('message', text, timeout=0.1)", sent),
+                client("got = await client.call('message', text, timeout=0.5)", sent),
+                "should have returned 'no answer', but it raised",
+            ),
+            (  # Python's own
+                client("try:", call, "except TimeoutError:", "    return 'no answer'", sent),
                 "should have returned 'no answer', but it raised",
             ),
             (
@@ -107,7 +111,7 @@ async def test_07_2():
                 client(
                     "for _ in range(2):",
                     "    try:",
-                    "        got = await client.call('message', text, timeout=0.1)",
+                    "        got = await client.call('message', text, timeout=0.5)",
                     f"        {sent}",
                     "    except Timeout:",
                     "        pass",
@@ -117,7 +121,7 @@ async def test_07_2():
             ),
             (client("return 'sent'"), "It got nothing"),
             (
-                client("try:", "    got = await client.call('massage', text, timeout=0.1)", *gone),
+                client("try:", "    got = await client.call('massage', text, timeout=0.5)", *gone),
                 "It got nothing",
             ),
         ],
@@ -147,6 +151,10 @@ async def test_07_3():
             (
                 note("async with turns[sid]:", "    pass", checked, noted.strip(), before=locks),
                 "not in order",
+            ),
+            (
+                note("checked = await io.emit('check', text, to=sid)", noted.strip()),
+                'should have carried "ZERO", but it carried nothing',
             ),
             (
                 note("await io.emit('noted', text)"),

@@ -113,6 +113,15 @@ async def test_09_3():
                 tabs(connect, "await phone.connect(url, auth={'passcode': 'tea'})"),
                 "are two users",
             ),
+            (
+                tabs(
+                    "mine = {}",
+                    "laptop.on('session', mine.update)",
+                    connect,
+                    "await phone.connect(url, auth={'token': mine['token']})",
+                ),
+                "Your code raised KeyError: 'token'",
+            ),
             (tabs("await laptop.connect(url)"), "This chat needs a passcode."),
             (tabs("await laptop.connect(url, auth={'passcode': 'the'})"), "The passcode is wrong."),
             (
