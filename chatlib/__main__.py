@@ -5,6 +5,7 @@ import asyncio
 import io
 import ipaddress
 import logging
+import re
 import signal
 import sqlite3
 import sys
@@ -13,6 +14,10 @@ from chatlib.history import History
 from chatlib.identity import Passcode, Trusting
 from chatlib.server import ChatServer
 from chatlib.web import WebServer
+
+
+class CannotListenError(Exception):
+    """An address cannot be listened on; the message says which one, and why."""
 
 
 class OneLine(logging.Formatter):
@@ -51,7 +56,8 @@ def parser() -> argparse.ArgumentParser:
         "--origin",
         action="append",
         metavar="URL",
-        help="let pages from this origin connect, for example http://localhost:5173; repeatable",
+        help="let pages from this origin connect, for example http://localhost:5173, or * for all; "
+        "repeatable",
     )
     return parser
 
@@ -62,6 +68,15 @@ def chat_server(given: argparse.Namespace) -> ChatServer:
     Raises:
         ValueError: The command line asks for something that is not safe, or makes no sense.
     """
+    if not given.host:
+        raise ValueError("--host needs a name or an address.")
+    if given.open and given.passcode is not None:
+        raise ValueError("--open lets anyone in, --passcode only who knows it; give one of them.")
+    for origin in given.origin or ():
+        if origin != "*" and not re.fullmatch(r"https?://[^/\s]+", origin):
+            raise ValueError(
+                f"--origin {origin} is not like http://localhost:5173, without a path."
+            )
     if not is_loopback(given.host) and given.passcode is None and not given.open:
         raise ValueError(
             f"Anyone who can reach {given.host} could come in: give a --passcode, or say --open."
@@ -86,7 +101,7 @@ async def serve(chat: ChatServer, host: str, port: int) -> None:
         port: The port; 0 takes a free one.
 
     Raises:
-        OSError: The address cannot be listened on.
+        CannotListenError: The address cannot be listened on.
         sqlite3.Error: The history cannot be opened.
     """
     server = WebServer(chat.io)
@@ -98,7 +113,10 @@ async def serve(chat: ChatServer, host: str, port: int) -> None:
     if chat.history:
         await chat.history.open()
     try:
-        await server.start(host, port)
+        try:
+            await server.start(host, port)
+        except (OSError, OverflowError, UnicodeError) as error:
+            raise CannotListenError(f"{host}:{port}: {error}") from error
         print(f"chatlib is listening on {server.url}", flush=True)
         await stopped.wait()
         await server.stop()
@@ -117,13 +135,15 @@ def main(arguments: list[str] | None = None) -> int:
     logging.getLogger("chatlib").addHandler(log)
     logging.getLogger("chatlib").setLevel(logging.INFO)
     try:
-        asyncio.run(serve(chat_server(given), given.host, given.port))
+        chat = chat_server(given)
     except ValueError as error:
         return complain(str(error))
+    try:
+        asyncio.run(serve(chat, given.host, given.port))
     except sqlite3.Error as error:
         return complain(f"chatlib cannot keep a history in {given.history}: {error}")
-    except (OSError, OverflowError) as error:
-        return complain(f"chatlib cannot listen on {given.host}:{given.port}: {error}")
+    except CannotListenError as error:
+        return complain(f"chatlib cannot listen on {error}")
     return 0
 
 

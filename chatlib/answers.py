@@ -5,6 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeVar
 
+from chatlib.limits import Limits
 from chatlib.members import Members
 from chatlib.messages import Ack, BadInputError, refused
 
@@ -12,8 +13,9 @@ logger = logging.getLogger("chatlib")
 
 
 class HasMembers(Protocol):
-    """A server that knows who is in the chat."""
+    """A server that knows who is in the chat, and how much they may do."""
 
+    limits: Limits
     members: Members
 
 
@@ -43,7 +45,9 @@ def acknowledged(
         if member is None:
             return refused("This connection has ended.")
         try:
-            member.allowance.take()  # before the turn: a flood is not to pile up there
+            # Before the turn: neither a flood nor what is too long is to pile up there.
+            member.allowance.take()
+            server.limits.check_size(data[0] if len(data) == 1 else data)
             async with member.turn:
                 if server.members.get(sid) is not member:  # it left while it waited
                     return refused("This connection has ended.")

@@ -27,6 +27,7 @@ class Delivery:
 
         Raises:
             BadInputError: The history cannot keep it.
+            sqlite3.Error: The disk did not take it; it was not delivered either.
         """
         if not self._history:
             await self._emit(message)
@@ -61,19 +62,29 @@ class Delivery:
         if offset is None or not self._history:
             await self._enter(sid, rooms)
             return
-        for room in rooms:  # who is in and asks again hears nothing live between what was missed
+        was_in = [room for room in rooms if room in self._io.rooms(sid)]
+        for room in was_in:  # who asks again hears nothing live between what was missed
             await self._io.leave_room(sid, room)
-        after, left_out = await self._history.start_of_replay(rooms, offset)
+        try:
+            await self._catch_up(sid, rooms, offset, self._history)
+        except BaseException:
+            await self._enter(sid, was_in)
+            raise
+
+    async def _catch_up(
+        self, sid: str, rooms: Sequence[str], offset: int, history: History
+    ) -> None:
+        after, left_out = await history.start_of_replay(rooms, offset)
         if left_out:
             await self._io.emit("history-gap", {"after": offset, "missed": left_out}, to=sid)
         more = True
         while more and self._is_here(sid):
-            after, more = await self._replay(sid, await self._history.missed(rooms, after))
+            after, more = await self._replay(sid, await history.missed(rooms, after))
             if more:
                 await self._io.drained(sid)
                 continue
-            async with self._history.turn:  # nothing else is delivered until the socket is in
-                after, more = await self._replay(sid, await self._history.missed(rooms, after))
+            async with history.turn:  # nothing else is delivered until the socket is in
+                after, more = await self._replay(sid, await history.missed(rooms, after))
                 if not more:
                     await self._enter(sid, rooms)
 

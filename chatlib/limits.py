@@ -37,10 +37,10 @@ class Limits:
     packets_per_request: int = 64
     transport_bytes: int = 1_000_000
 
-    def check_name(self, name: object) -> None:
-        """Raise `BadInputError` if a name is too long."""
+    def check_name(self, name: object, what: str = "name") -> None:
+        """Raise `BadInputError` if a name, or what else is given, is too long."""
         if len(str(name)) > self.name_length:
-            raise BadInputError(f"A name may have {self.name_length} characters, not more.")
+            raise BadInputError(f"A {what} may have {self.name_length} characters, not more.")
 
     def check_size(self, data: Any) -> None:
         """Raise `BadInputError` if a message is too long."""

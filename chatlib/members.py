@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
 
 from chatlib.limits import Allowance, Limits
 from chatlib.messages import EVERYONE, BadInputError, Sender, user_room
@@ -54,15 +55,25 @@ class Members:
     def __getitem__(self, sid: str) -> Member:
         return self._members[sid]
 
-    def add(self, sender: Sender) -> None:
+    def add(self, sender: Sender, connection: dict[str, Any]) -> None:
         """Take in a socket.
 
+        Args:
+            sender: Who it is.
+            connection: The ``environ`` of its connection, which remembers what it may still send.
+
         Raises:
-            BadInputError: Its names are too long, or its user has too many sockets.
+            BadInputError: Its names are too long, its user has too many sockets, or the connection
+                leaves and comes back too often.
         """
+        # Of the connection, or a socket that leaves and comes back on it would begin anew.
+        if allowance := connection.get("chatlib.allowance"):
+            allowance.take()
+        else:
+            allowance = connection["chatlib.allowance"] = Allowance(self._limits)
         for name in (sender.get("userId", ""), sender.get("name", "")):
             self._limits.check_name(name)
-        member = Member(sender, Allowance(self._limits))
+        member = Member(sender, allowance)
         for room in member.user:
             if self._sockets[room] >= self._limits.sockets_per_user:
                 raise BadInputError(
@@ -92,5 +103,10 @@ class Members:
         groups.add(group)
 
     def leave(self, sid: str, group: str) -> None:
-        """Note that a socket leaves a group."""
+        """Note that a socket leaves a group.
+
+        Raises:
+            BadInputError: The name is too long.
+        """
+        self._limits.check_name(group.removeprefix("room:"))
         self._members[sid].groups.discard(group)

@@ -3,6 +3,8 @@
 ===================  ====================================================================
 client to server     ``message``, ``join-room``, ``leave-room``
 server to client     ``welcome``, ``broadcast``, ``recieve-message``, ``single-message``
+with a passcode      ``session``, to the newcomer
+with a history       ``history-gap``, to who has missed more than is replayed
 ===================  ====================================================================
 
 ``recieve-message`` is spelt as the notes and the front ends written for them spell it.

@@ -77,7 +77,7 @@ class ChatServer:
             address = environ["aiohttp.request"].remote
             sender = await self.identity.identify(sid, auth, address)
             offset = self.delivery.read_offset(auth)
-            self.members.add(sender)
+            self.members.add(sender, environ)
         except BadInputError as error:
             raise ConnectionRefusedError(str(error)) from None
         logger.info("User connected")
@@ -101,7 +101,6 @@ class ChatServer:
     @acknowledged
     async def message(self, sid: str, data: Any) -> Ack:
         """Pass a message on: to a room or one socket, to a user, to the others or to everyone."""
-        self.limits.check_size(data)
         to = read_address(data)
         if isinstance(data, dict):
             data = data | {"from": self.members[sid].sender}
@@ -139,15 +138,15 @@ class ChatServer:
 
     async def unknown(self, event: str, sid: str, *data: Any) -> Ack:
         """Answer an event that the chat does not know."""
-        if event == REFUSED_EVENT:
-            return await self.refuse(sid, data[0])
-        why = f"There is no such event here; there are {', '.join(CLIENT_EVENTS)}."
-        return await self.refuse(sid, why)
+        return await self.refuse(sid, (event, *data))
 
     @acknowledged
-    async def refuse(self, sid: str, why: str) -> Ack:  # noqa: ARG002
+    async def refuse(self, sid: str, called: Any) -> Ack:  # noqa: ARG002
         """Answer with the reason why nothing is done."""
-        return refused(why)
+        event, *data = called
+        if event == REFUSED_EVENT:
+            return refused(data[0])
+        return refused(f"There is no such event here; there are {', '.join(CLIENT_EVENTS)}.")
 
     async def send(
         self, sid: str, event: str, data: Any, *, to: str, skip_sid: str | None = None
@@ -155,7 +154,8 @@ class ChatServer:
         """Emit what a socket sends; with a history, once it is kept."""
         user = self.members[sid].user
         key = read_key(data) if self.history else None
-        self.limits.check_name(key or "")
+        self.limits.check_name(key or "", "key")
+        self.limits.check_name(to.partition(":")[2])  # of a room or a user, after its kind
         sender = user[0] if user else sid
         return await self.delivery.send(Message(event, to, sender, data, key, skip_sid))
 

@@ -71,10 +71,7 @@ class WebServer:
             return
         for site in list(self._runner.sites):
             await site.stop()
-        # Each waits for its goodbye to be sent, which a client that hangs never lets happen.
-        goodbyes = [
-            asyncio.create_task(self._io.eio.disconnect(sid)) for sid in self._io.eio.sockets
-        ]
+        goodbyes = self._goodbyes()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._connections_gone(), GRACE)
         for connection in self._connections():
@@ -82,6 +79,7 @@ class WebServer:
             connection.force_close()
             if transport:  # a mere close waits until all is sent, which such a client never lets be
                 transport.abort()
+        goodbyes += self._goodbyes()  # who came meanwhile, over a connection that was still open
         await self._shut_down()
         await _cancel(goodbyes)
         await self._background.cancel()
@@ -94,6 +92,11 @@ class WebServer:
         eio = self._io.eio
         eio.service_task_handle = eio.service_task_event = None
         eio.start_service_task = True
+
+    def _goodbyes(self) -> list[asyncio.Task[None]]:
+        # Each waits for its goodbye to be sent, which a client that hangs never lets happen.
+        eio = self._io.eio
+        return [asyncio.create_task(eio.disconnect(sid)) for sid in eio.sockets]
 
     def _connections(self) -> list[web.RequestHandler]:
         return list(self._runner.server.connections) if self._runner.server else []

@@ -20,9 +20,10 @@ class Server:
     """What `acknowledged` needs of a chat server, with handlers to answer for."""
 
     def __init__(self, **limits):
-        self.members = Members(Limits(**limits))
-        self.members.add({"id": "s1"})
-        self.members.add({"id": "s2"})
+        self.limits = Limits(**limits)
+        self.members = Members(self.limits)
+        self.members.add({"id": "s1"}, {})
+        self.members.add({"id": "s2"}, {})
         self.handled = []
         self.go = asyncio.Event()
 

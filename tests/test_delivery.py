@@ -472,6 +472,20 @@ class TestFailures:
             assert (await join(alice, "tea", 0))["ok"] is False
         assert (await join(alice, "tea", 0))["ok"]
 
+    async def test_a_replay_that_fails_leaves_a_member_in_the_room(self, server, monkeypatch):
+        alice, bob = await server.connect(ALICE), await server.connect(BOB)
+        await join(alice, "tea")
+
+        async def fail(*given):
+            raise sqlite3.OperationalError("disk I/O error")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(server.chat.history, "missed", fail)
+            assert (await join(alice, "tea", 0))["ok"] is False
+        await send(bob, {"room": "tea", "text": "still here?"})
+        await flush(alice)
+        assert texts(alice) == ["still here?"]
+
     async def test_a_file_that_cannot_be_opened_is_answered(self, servers, tmp_path, caplog):
         server = await servers(history=History(tmp_path))  # a folder
         alice = await server.connect(ALICE)

@@ -128,6 +128,48 @@ class TestOnTheWire:
             events = ("join-room", "message", "leave-room", "join-room")
             assert [(await alice.call(event, "a"))["ok"] for event in events] == [1, 1, 1, 0]
 
+    @pytest.mark.parametrize("event", ["nonsense", "connect"])
+    async def test_every_other_event_counts(self, event):
+        async with staged(limits=Limits(burst=2, messages_per_second=0.001)) as stage:
+            alice = await stage.client()
+            for _ in range(2):
+                assert "Too fast" not in (await alice.call(event))["error"]
+            assert "Too fast" in (await alice.call("message", "hi"))["error"]
+
+    async def test_who_comes_back_on_the_same_connection_does_not_begin_anew(self):
+        async with staged(limits=Limits(burst=3, messages_per_second=0.001)) as stage:
+            alice = await stage.client()
+            for n in range(2):
+                assert await alice.call("message", n) == {"ok": True}
+            await alice.send("41")
+            assert "sid" in await alice.enter()
+            assert "Too fast" in (await alice.call("message", "hi"))["error"]
+            await alice.send("41")
+            assert "Too fast" in (await alice.enter())["message"]
+
+    @pytest.mark.parametrize("event", ["nonsense", "connect"])
+    async def test_an_event_that_there_is_not_is_answered_in_its_turn(self, event, monkeypatch):
+        taken, take = [], Allowance.take
+        monkeypatch.setattr(Allowance, "take", lambda self: taken.append(take(self)))
+        async with staged() as stage:
+            alice = await stage.client()
+            async with stage.chat.members[alice.sid].turn:
+                await alice.send('421["message",1]', f'422["{event}"]', '423["message",3]')
+                await eventually(lambda: len(taken) == 3)
+            frames = [await alice.until(lambda frame: frame[:2] == "43") for _ in range(3)]
+            assert [frame[2] for frame in frames] == ["1", "2", "3"]
+
+    async def test_what_is_too_much_does_not_wait_for_its_turn(self):
+        limits = Limits(burst=2, messages_per_second=0.001, message_size=100)
+        async with staged(limits=limits) as stage:
+            alice = await stage.client()
+            async with stage.chat.members[alice.sid].turn:
+                await alice.send('421["message",1]', f'422["nonsense","{"x" * 100}"]')
+                assert "may have 100 bytes" in (await alice.answer_to(2))["error"]
+                await alice.send('423["message",3]')
+                assert "Too fast" in (await alice.answer_to(3))["error"]
+            assert await alice.answer_to(1) == {"ok": True}
+
     async def test_rooms_per_socket(self):
         async with staged(limits=Limits(rooms_per_socket=2)) as stage:
             alice, bob = await stage.client(), await stage.client()
@@ -147,6 +189,9 @@ class TestOnTheWire:
             refusal = {"ok": False, "error": "A name may have 5 characters, not more."}
             assert (await alice.call("join-room", "sushi"))["ok"]
             assert await alice.call("join-room", "sashimi") == refusal
+            assert await alice.call("leave-room", "sashimi") == refusal
+            assert await alice.call("message", {"room": "sashimi"}) == refusal
+            assert await alice.call("message", {"user": "alicia"}) == refusal
             for auth in ({"userId": "alicia"}, {"name": "Alicia"}, {"userId": 123456}):
                 answer = await (await stage.open()).enter(auth)
                 assert answer == {"message": refusal["error"]}

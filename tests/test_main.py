@@ -117,7 +117,13 @@ class TestErrors:
         assert failed.lines == []
 
     @pytest.mark.parametrize(
-        "arguments", [["--host", "192.0.2.1", "--open"], ["--port", "65536"], ["--port", "-1"]]
+        "arguments",
+        [
+            ["--host", "192.0.2.1", "--open"],
+            ["--host", "a..b", "--open"],
+            ["--port", "65536"],
+            ["--port", "-1"],
+        ],
     )
     async def test_an_address_that_cannot_be_is_one_line(self, command, arguments):
         failed = await command(*arguments, listening=False)

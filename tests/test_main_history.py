@@ -164,6 +164,18 @@ class TestPasscode:
                 ["--secret", "x"],
                 "--secret signs the tokens of users let in by --passcode; give both.",
             ),
+            (
+                ["--open", "--passcode", CODE],
+                "--open lets anyone in, --passcode only who knows it; give one of them.",
+            ),
+            (["--host", ""], "--host needs a name or an address."),
+            *(
+                (
+                    ["--origin", origin],
+                    f"--origin {origin} is not like http://localhost:5173, without a path.",
+                )
+                for origin in ("", "http://localhost:5173/", "localhost:5173")
+            ),
         ],
     )
     def test_what_makes_no_sense_is_one_line(self, fails, arguments, why):
@@ -186,7 +198,7 @@ class TestOpen:
         line = fails("--host", self.ELSEWHERE, *allowed)
         assert line.startswith(f"chatlib cannot listen on {self.ELSEWHERE}:0: ")
 
-    @pytest.mark.parametrize("host", ["0.0.0.0", "::", "", "192.168.1.7", "example.org", "::2"])
+    @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.7", "example.org", "::2"])
     def test_who_is_let_in_elsewhere(self, host):
         assert not is_loopback(host)
         given = parser().parse_args(["--host", host])
@@ -194,7 +206,7 @@ class TestOpen:
             chat_server(given)
         given = parser().parse_args(["--host", host, "--open"])
         assert isinstance(chat_server(given).identity, Trusting)
-        given = parser().parse_args(["--host", host, "--passcode", CODE, "--open"])
+        given = parser().parse_args(["--host", host, "--passcode", CODE])
         assert isinstance(chat_server(given).identity, Passcode)
 
     @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "127.8.9.1"])

@@ -189,6 +189,27 @@ class TestStop:
         assert set(gone) == {socketio.AsyncClient.reason.SERVER_DISCONNECT}
         await connect.close()
 
+    async def test_who_comes_during_the_stop_leaves_as_well(self, server):
+        async def come(session):
+            async with session.get(POLLING) as answer:
+                path = f"{POLLING}&sid={json.loads((await answer.text())[1:])['sid']}"
+            async with session.post(path, data="40") as answer:
+                assert await answer.text() == "OK"
+
+        async with aiohttp.ClientSession(server.url) as session, aiohttp.ClientSession() as other:
+            await come(session)
+            # It never answers the goodbye, and so holds up the stop.
+            async with other.ws_connect(f"{server.url}/socket.io/?EIO=4&transport=websocket"):
+                stopping = asyncio.create_task(server.stop())
+                await eventually(lambda: not server.chat.members._members)
+                await come(session)
+                assert server.chat.members._members
+                await stopping
+        chat = server.chat
+        assert not chat.members._members
+        assert not chat.members._sockets
+        assert not chat.io.environ
+
     async def test_a_client_that_waits_in_a_poll(self, server):
         async with aiohttp.ClientSession(server.url) as session:
             async with session.get(POLLING) as answer:

@@ -55,8 +55,8 @@ MUTANTS = {
     "bad input is not answered": Mutant("answers.py", "return refused(str(error))", "return None"),
     "an unknown event is not answered": Mutant(
         "server.py",
-        "return refused(why)",
-        "return None",
+        'return refused(f"There is no such event',
+        'return print(f"There is no such event',
     ),
     "a group may be named like a socket": Mutant(
         "messages.py", "if is_socket_id(text):", "if False:"
