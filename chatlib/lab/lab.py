@@ -49,7 +49,7 @@ class Lab:
         self._is_stopped = False
         # Who is to come back when the server does.
         self._cut_off: list[Client] = []
-        self._is_closed = False
+        self._closing: asyncio.Task[None] | None = None
 
     @classmethod
     async def open(
@@ -66,8 +66,8 @@ class Lab:
         Args:
             io: The server, as made by ``socketio.AsyncServer(async_mode="aiohttp")`` or found in
                 ``ChatServer().io``.
-            name: A lab that is still open under the same name is closed first, so that the cell
-                can run again.
+            name: A lab that is still open under the same name, or with the same server, is closed
+                first, so that the cell can run again.
             seed: With a seed, the socket ids are the same at every run, so that they can be shown.
                 A real server draws them at random.
             faults: Whether `cut`, `half_open`, `delay` and `stop_server` are to be used. The
@@ -81,8 +81,8 @@ class Lab:
             TypeError: ``io`` is not an aiohttp-based `socketio.AsyncServer`.
         """
         _check_server(io)
-        if name in _open_labs:
-            await _open_labs[name]._close_for_the_next()
+        for lab in [lab for lab in _open_labs.values() if lab._name == name or lab._io is io]:
+            await lab._close_for_the_next()
         lab = cls(io, name, timeout)
         if seed is not None:
             # Ids to look at, not to keep a secret.
@@ -110,7 +110,12 @@ class Lab:
 
         Returns:
             The client; connect it with ``await client.connect(lab.url)``.
+
+        Raises:
+            ValueError: The name cannot be a client's.
         """
+        self._check_open()
+        _check_name(name)
         return Client(name, self._wire, self._timeout, self._welcome, **options)
 
     async def join(self, *names: str, auth: Any = None, **options: Any) -> Any:
@@ -126,12 +131,18 @@ class Lab:
 
         Raises:
             TypeError: There is no name.
+            ValueError: A name cannot be a client's, or comes twice.
             LabTimeoutError: A client was not connected in time.
             Exception: What a handler raised meanwhile.
         """
         __tracebackhide__ = True
         if not names:
             raise TypeError("Give the name of at least one client.")
+        self._check_open()
+        for name in names:
+            _check_name(name)
+        if len(set(names)) < len(names):
+            raise ValueError("Each client needs a name of its own.")
         await self._see_off(names)
         clients = tuple(self.client(name, **options) for name in names)
         for client in clients:
@@ -189,12 +200,15 @@ class Lab:
         wait for, cuts at once: what it answers after that is lost.
         """
         __tracebackhide__ = True
-        tunnel = await self._break(client.name, "the wire is cut")
+        self._check_client(client)
+        tunnel = await self._break(client.name, "the wire is cut", client.name)
+        self._cut_off = [one for one in self._cut_off if one is not client]
         await self._gone(client.name, tunnel.cut)
 
     async def half_open(self, client: Client) -> None:
         """Let nothing through a client's wire from now on, with both ends none the wiser."""
         __tracebackhide__ = True
+        self._check_client(client)
         tunnel = await self._break(client.name, "nothing comes through")
         tunnel.freeze(client.name)
         self._wire.break_link(client.name)
@@ -202,6 +216,7 @@ class Lab:
     async def delay(self, client: Client, seconds: float) -> None:
         """Hold up everything on a client's wire by ``seconds``, in both directions."""
         __tracebackhide__ = True
+        self._check_client(client)
         tunnel = await self._break(client.name, f"the wire is {seconds:g} s slow")
         tunnel.slow_down(client.name, seconds)
         self._wire.slow_link(client.name, is_slow=True)
@@ -212,6 +227,7 @@ class Lab:
         While the server is stopped nobody comes back; `start_server` waits for the client then.
         """
         __tracebackhide__ = True
+        self._check_client(client)
         tunnel = self._faulty_tunnel()
         self.trace.add(Fault(client.name, "the wire is mended"))
         if self._is_stopped:
@@ -233,12 +249,16 @@ class Lab:
         __tracebackhide__ = True
         if self._is_stopped:
             raise RuntimeError("The server is stopped; lab.start_server() starts it again.")
-        tunnel = await self._break(SERVER, "the server is killed")
+        tunnel = await self._break(SERVER, "the server is killed", *self._clients)
         self._is_stopped = True
         self._cut_off = [one for one in self._clients.values() if not tunnel.is_cut(one.name)]
-        for client in self._cut_off:
-            await self._gone(client.name, tunnel.cut)
-        await self._web.stop()
+        try:
+            for client in self._cut_off:
+                await self._gone(client.name, tunnel.cut)
+        finally:  # a handler that raises, or an Interrupt, does not keep it alive
+            for client in self._cut_off:
+                tunnel.cut(client.name)
+            await self._web.stop()
 
     async def start_server(self, io: socketio.AsyncServer | None = None) -> None:
         """Start the server again, and wait until the clients that reconnect are back, one by one.
@@ -254,6 +274,9 @@ class Lab:
         """
         __tracebackhide__ = True
         tunnel = self._faulty_tunnel()
+        if not self._is_stopped and self._cut_off:  # an earlier call was interrupted, or raised
+            await self._all_back(tunnel)
+            return
         if not self._is_stopped:
             raise RuntimeError("The server runs; lab.stop_server() stops it.")
         if io is not None and io is not self._io:
@@ -267,8 +290,7 @@ class Lab:
         await asyncio.create_task(self._web.start(), context=contextvars.Context())
         tunnel.lead_to(*self._web.address)
         self._is_stopped = False
-        for client in self._cut_off:
-            await self._back(client, tunnel)
+        await self._all_back(tunnel)
 
     async def close(self) -> None:
         """Disconnect every client and stop the server.
@@ -277,11 +299,14 @@ class Lab:
             Exception: What a handler raised and no cell has shown yet.
         """
         __tracebackhide__ = True
-        if self._is_closed:
-            return
-        self._is_closed = True
-        if _open_labs.get(self._name) is self:
-            del _open_labs[self._name]
+        if not self._closing:
+            self._closing = asyncio.create_task(self._close())
+        # An Interrupt ends the wait, and not the closing: nothing else could finish it.
+        await asyncio.shield(self._closing)
+        self._wire.raise_errors()
+
+    async def _close(self) -> None:
+        __tracebackhide__ = True
         try:
             for client in self._clients.values():
                 await self._leave(client)
@@ -291,9 +316,13 @@ class Lab:
                 await self._tunnel.stop()
         finally:
             self._interrupts.stop()
-            self._wire.detach()
-            self._io.eio.generate_id = self._generate_id
-        self._wire.raise_errors()
+            self._let_go()
+
+    def _let_go(self) -> None:
+        if _open_labs.get(self._name) is self:
+            del _open_labs[self._name]
+        self._wire.detach()
+        self._io.eio.generate_id = self._generate_id
 
     async def __aenter__(self) -> Self:
         return self
@@ -315,14 +344,25 @@ class Lab:
             self._tunnel.lead_to(*self._web.address)
             await self._tunnel.start()
 
+    def _check_open(self) -> None:
+        if self._closing:
+            raise RuntimeError("This lab is closed; Lab.open(io) opens a new one.")
+
+    def _check_client(self, client: Client) -> None:
+        if not isinstance(client, Client) or client._wire is not self._wire:
+            raise ValueError(f"{client!r} is not a client of this lab; lab.join returns them.")
+
     def _faulty_tunnel(self) -> Tunnel:
+        self._check_open()
         if not self._tunnel:
             raise RuntimeError("Open the lab with Lab.open(io, faults=True) to break its wires.")
         return self._tunnel
 
-    async def _break(self, where: str, what: str) -> Tunnel:
+    async def _break(self, where: str, what: str, *to_cut: str) -> Tunnel:
         __tracebackhide__ = True
         tunnel = self._faulty_tunnel()
+        for name in to_cut:
+            self._wire.check_upgraded(name)
         if not self._wire.is_handling():
             await self.settle()
         self.trace.add(Fault(where, what))
@@ -331,6 +371,11 @@ class Lab:
     async def _gone(self, name: str, close: Callable[[str], None]) -> None:
         __tracebackhide__ = True
         await self._wire.gone(name, lambda: close(name), self._timeout)
+
+    async def _all_back(self, tunnel: Tunnel) -> None:
+        __tracebackhide__ = True
+        while self._cut_off:
+            await self._back(self._cut_off.pop(0), tunnel)
 
     async def _back(self, client: Client, tunnel: Tunnel) -> None:
         __tracebackhide__ = True
@@ -366,7 +411,7 @@ class Lab:
 
     async def _close_for_the_next(self) -> None:
         if self._loop is not asyncio.get_running_loop():  # it ended with its event loop
-            del _open_labs[self._name]
+            self._let_go()
             return
         try:
             await self.close()
@@ -384,6 +429,11 @@ class Lab:
             return re.sub("[A-Za-z0-9_-]", lambda _: choice(characters), generate_id())
 
         self._io.eio.generate_id = generate
+
+
+def _check_name(name: object) -> None:
+    if not isinstance(name, str) or not name or name == SERVER:
+        raise ValueError(f'A client needs a name, a text other than "{SERVER}"; this is {name!r}.')
 
 
 def _check_server(io: Any) -> None:

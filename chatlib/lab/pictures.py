@@ -135,7 +135,9 @@ class SequenceDiagram(Picture):
             title = f"answer to {step.event}" if step.kind == "ack" else step.kind
         else:
             title = step.event
-        return title, self._trace.with_names(as_json(step.data))
+        # What was sent: the handler's own object may have changed since.
+        sent = step.deliveries[0] if isinstance(step, Emission) and step.deliveries else step
+        return title, self._trace.with_names(as_json(sent.data))
 
 
 class Matrix(Picture):
@@ -148,7 +150,7 @@ class Matrix(Picture):
     def __init__(self, trace: Trace) -> None:
         self._trace = trace
         self._rows = {self._python(emission): emission for emission in trace.emissions}
-        present = {name for emission in self._rows.values() for name in emission.present}
+        present = {name for row in self._rows.values() for name in {*row.present, *row.heard()}}
         self._clients = _in_order(trace.clients, present)
 
     def text(self) -> str:
@@ -180,18 +182,23 @@ class Matrix(Picture):
         """Return the notes' name for the form of an emission."""
         if not emission.to:
             return "socket.broadcast.emit" if emission.skip else "io.emit"
-        if self._trace.ids.keys() >= set(emission.to):
+        if len(emission.to) == 1 and emission.to[0] in self._trace.ids and not emission.skip:
             return "socket.emit"
-        rooms = "".join(f".to({as_json([room])})" for room in emission.to)
+        rooms = "".join(f".to({self._address(room)})" for room in emission.to)
         return f"{'socket' if emission.skip else 'io'}{rooms}.emit"
 
     def _python(self, emission: Emission) -> str:
-        to = [self._trace.ids.get(room) or repr(room) for room in emission.to]
+        to = [self._address(room) for room in emission.to]
         skip = [self._trace.ids.get(sid, sid) for sid in emission.skip]
-        arguments = [f'"{emission.event}"']
+        arguments = [as_json([emission.event])]
         arguments += [f"to={to[0]}" if len(to) == 1 else f"to=[{', '.join(to)}]"] * bool(to)
-        arguments += [f"skip_sid={skip[0]}" if len(skip) == 1 else f"skip_sid={skip}"] * bool(skip)
-        return self._trace.with_names(f"io.emit({', '.join(arguments)})").replace("'", '"')
+        arguments += [
+            f"skip_sid={skip[0]}" if len(skip) == 1 else f"skip_sid=[{', '.join(skip)}]"
+        ] * bool(skip)
+        return self._trace.with_names(f"io.emit({', '.join(arguments)})")
+
+    def _address(self, room: Any) -> str:
+        return self._trace.ids.get(room) or as_json([room])
 
 
 class _Canvas:

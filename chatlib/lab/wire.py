@@ -42,6 +42,8 @@ _emission: contextvars.ContextVar[Emission | None] = contextvars.ContextVar(
     "emission", default=None
 )
 _handler: contextvars.ContextVar[str] = contextvars.ContextVar("handler", default="")
+# Whose handler it is: a log has no other way to tell one lab from another.
+_listener: contextvars.ContextVar[Any] = contextvars.ContextVar("listener", default=None)
 
 
 def name_in_header(value: str) -> str:
@@ -122,7 +124,7 @@ class Wire:
         self._changes = Changes()
         self._undo_server: list[Callable[[], None]] = []
         self._undo_clients: list[Callable[[], None]] = []
-        self._log = _ErrorLog(self._failed)
+        self._log = _ErrorLog(self)
 
     # -- listening --------------------------------------------------------------------------------
 
@@ -200,11 +202,7 @@ class Wire:
         """
         __tracebackhide__ = True
         links = [link for link in self._links.values() if link.name == name]
-        sockets = self._io.eio.sockets
-        if not all(sockets[link.eio_sid].upgraded for link in links if link.eio_sid in sockets):
-            raise RuntimeError(
-                f"{name} is connected by polling: the server would not notice for a long time."
-            )
+        self.check_upgraded(name)
         for link in links:
             link.goodbye = link.goodbye or Packet("disconnect", name, SERVER)  # never recorded
         close()
@@ -213,6 +211,15 @@ class Wire:
             timeout,
             f"both ends to see that {name} is cut off",
         )
+
+    def check_upgraded(self, name: str) -> None:
+        """Raise RuntimeError if a client has no WebSocket, by whose end the server would notice."""
+        sockets = self._io.eio.sockets
+        links = [link for link in self._links.values() if link.name == name]
+        if not all(sockets[link.eio_sid].upgraded for link in links if link.eio_sid in sockets):
+            raise RuntimeError(
+                f"{name} is connected by polling: the server would not notice for a long time."
+            )
 
     def is_handling(self) -> bool:
         """Tell whether the code that asks is a handler's, for whose end `settle` would wait."""
@@ -396,7 +403,7 @@ class Wire:
             sent = self._read(link, pkt.data, SERVER, link.name)
             if link.is_lab_client:
                 self._depart(link.down, sent, link)
-            else:
+            elif sent.event != "(binary)":
                 sent.arrived = True
                 self._record(sent)
         await original(eio_sid, pkt)
@@ -482,7 +489,8 @@ class Wire:
                 return link.goodbye
             case packet.ACK | packet.BINARY_ACK:
                 event = link.asked.pop((target, read.id), "")
-                return Packet("ack", source, target, event, tuple(read.data or ()))
+                answer = _without_placeholders(read.data or [])
+                return Packet("ack", source, target, event, tuple(answer))
         event, *arguments = _without_placeholders(read.data or [""])
         if read.id is not None:
             link.asked[source, read.id] = event
@@ -525,12 +533,14 @@ class Wire:
         key = object()
         self._running[key] = what
         token = _handler.set(what)
+        whose = _listener.set(self)
         try:
             yield
         except Exception as error:  # noqa: BLE001  (the cell that waits raises it)
             self._failed(error, what)
         finally:
             _handler.reset(token)
+            _listener.reset(whose)
             del self._running[key]
             self._changes.notify()
 
@@ -609,11 +619,11 @@ def _as_tuple(value: Any) -> tuple[str, ...]:
 class _ErrorLog(logging.Handler):
     """Hands over the exceptions that are logged, as those are caught and answered otherwise."""
 
-    def __init__(self, failed: Callable[[Exception, str], None]) -> None:
+    def __init__(self, wire: Wire) -> None:
         super().__init__(logging.ERROR)
-        self._failed = failed
+        self._wire = wire
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info and record.exc_info[1]
-        if isinstance(error, Exception):
-            self._failed(error, _handler.get() or record.getMessage())
+        if isinstance(error, Exception) and _listener.get() in (None, self._wire):
+            self._wire._failed(error, _handler.get() or record.getMessage())

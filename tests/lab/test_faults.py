@@ -664,3 +664,72 @@ async def test_how_long_faults_take(lab, record_property):
         record_property(what, milliseconds)
         print(f"{what}: {milliseconds} ms")
     assert len(took) == 10
+
+
+async def test_what_is_no_client_of_this_lab(lab):
+    async with await Lab.open(relay(), name="another", faults=True) as another:
+        for client in ("bob", None, await another.join("bob")):
+            for fault in (lab.cut, lab.half_open, lab.mend):
+                with pytest.raises(ValueError, match="is not a client of this lab"):
+                    await fault(client)
+    assert (await lab.picture()).text() == "Nothing has happened."
+
+
+@pytest.mark.parametrize("fault", ["cut", "stop_server"])
+async def test_what_is_refused_is_not_drawn(lab, fault):
+    alice = lab.client("alice")
+    await alice.connect(lab.url, transports=["polling"])
+    await lab.clear()
+    with pytest.raises(RuntimeError, match="alice is connected by polling"):
+        await (lab.cut(alice) if fault == "cut" else lab.stop_server())
+    assert (await lab.picture()).text() == "Nothing has happened."
+    assert alice.connected
+    await alice.call("say", "hi")
+
+
+async def test_a_handler_that_raises_does_not_keep_the_server_alive(io, lab):
+    alice, bob = await lab.join("alice", "bob", reconnection=True)
+    failures = [ValueError("broken")]
+
+    @io.on("disconnect")
+    async def disconnect(sid, reason):
+        if failures:
+            raise failures.pop()
+
+    with pytest.raises(ValueError, match="broken"):
+        await lab.stop_server()
+    with pytest.raises(RuntimeError, match="The server is stopped"):
+        await lab.stop_server()
+    await lab.start_server()
+    assert alice.connected
+    assert bob.connected
+
+
+async def test_a_start_that_was_broken_off_goes_on(io, lab):
+    _, bob = await lab.join("alice", "bob", reconnection=True)
+    failures = [ValueError("not yet")]
+
+    @io.on("connect")
+    async def connect(sid, environ):
+        if failures:
+            raise failures.pop()
+
+    await lab.stop_server()
+    with pytest.raises(ValueError, match="not yet"):
+        await lab.start_server()
+    assert not bob.connected
+    await lab.start_server()
+    assert bob.connected
+    with pytest.raises(RuntimeError, match="The server runs"):
+        await lab.start_server()
+
+
+async def test_a_wire_cut_while_the_server_is_stopped_stays_cut(lab):
+    alice, bob = await lab.join("alice", "bob", reconnection=True)
+    await lab.stop_server()
+    await lab.cut(bob)
+    await lab.start_server()
+    assert alice.connected
+    assert not bob.connected
+    await lab.mend(bob)
+    assert bob.connected

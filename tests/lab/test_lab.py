@@ -14,6 +14,7 @@ import socketio
 
 from chatlib import ChatServer
 from chatlib.lab import Client, Lab, LabTimeoutError
+from chatlib.lab.pictures import Matrix
 from chatlib.messages import is_socket_id
 
 TIMEOUT = 5  # seconds
@@ -889,3 +890,84 @@ async def test_handlers_do_not_run_in_the_context_of_an_old_cell(io):
         await alice.disconnect()
         await lab.settle()
     assert seen == ["the one that runs"] * 4
+
+
+@pytest.mark.parametrize("name", ["", "server", 1, None, ["alice", "bob"]])
+async def test_what_is_no_name_of_a_client(lab, name):
+    sentence = re.escape(f'A client needs a name, a text other than "server"; this is {name!r}.')
+    with pytest.raises(ValueError, match=sentence):
+        await lab.join("alice", name)
+    with pytest.raises(ValueError, match=sentence):
+        lab.client(name)
+    alice, bob = await lab.join("alice", "bob")
+    assert alice.connected
+    assert bob.connected
+
+
+async def test_a_name_comes_once(lab):
+    with pytest.raises(ValueError, match=r"Each client needs a name of its own\."):
+        await lab.join("alice", "alice")
+
+
+async def test_a_closed_lab_says_so(io):
+    lab = await Lab.open(io)
+    await lab.close()
+    for use in (lambda: lab.join("alice"), lambda: lab.stop_server(), lambda: lab.start_server()):
+        with pytest.raises(RuntimeError, match=r"This lab is closed; Lab\.open\(io\) opens a new"):
+            await use()
+
+
+async def test_a_server_has_one_lab_at_a_time(io, lab):
+    alice = await lab.join("alice")
+    async with await Lab.open(io, name="another") as another:
+        assert not alice.connected
+        await another.join("bob")
+        await another.clear()
+        await io.emit("news", 1)
+        assert (await another.picture()).text() == "server → bob     news 1"
+
+
+async def test_an_error_of_one_lab_is_not_another_s(lab):
+    chat = ChatServer()
+    async with await Lab.open(chat.io, name="another") as another:
+        await lab.join("alice")
+        bob = await another.join("bob")
+
+        async def broken(sid, room):
+            raise ValueError("broken")
+
+        chat.io.enter_room = broken
+        await bob.emit("join-room", "tea")
+        with pytest.raises(ValueError, match="broken"):
+            await another.settle()
+        await lab.settle()
+
+
+async def test_a_close_that_is_interrupted_is_finished(io):
+    lab = await Lab.open(io)
+    alice = await lab.join("alice")
+    begun = asyncio.Event()
+
+    @io.on("slow")
+    async def slow(sid):
+        begun.set()
+        await asyncio.Event().wait()
+
+    await alice.emit("slow")
+    await begun.wait()
+    closing = asyncio.create_task(lab.close())
+    await many_turns()
+    closing.cancel()
+    await asyncio.wait([closing])
+    assert closing.cancelled()
+    await lab.close()
+    assert not await is_listening(lab.url)
+
+
+async def test_who_heard_something_has_a_column(io, lab):
+    @io.on("connect")
+    async def connect(sid, environ):
+        await io.emit("welcome", to=sid)
+
+    await lab.join("alice")
+    assert Matrix(lab.trace).text().split() == ["alice", 'io.emit("welcome",', "to=alice)", "●"]

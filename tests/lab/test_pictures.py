@@ -489,7 +489,7 @@ def test_matrix_text():
         ['io.emit("said", to=bob)', "○", "●", "○"],
         ['io.emit("said", skip_sid=alice)', "○", "●", "●"],
         ['io.emit("said", to="red")', "○", "●", "○"],
-        ['io.emit("said", to=["red", alice], skip_sid=["bob", "carol"])', "○", "○", "○"],
+        ['io.emit("said", to=["red", alice], skip_sid=[bob, carol])', "○", "○", "○"],
     ]
     marks = {line.index("○") for line in lines if "○" in line}
     assert marks == {lines[0].index("alice")}

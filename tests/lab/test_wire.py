@@ -503,3 +503,30 @@ async def test_the_socket_io_packet_of_python_socketio_reads_a_text():
     assert (read.packet_type, read.id, read.data) == (socketio.packet.EVENT, 7, ["say", {"a": 1}])
     with pytest.raises(ValueError):  # noqa: PT011
         socketio.packet.Packet(encoded_packet="x")
+
+
+async def test_an_emission_is_shown_as_it_was_sent(io, lab):
+    await lab.join("alice")
+    await lab.clear()
+    data = {}
+    for n in range(3):
+        data["n"] = n
+        await io.emit("tick", data)
+    assert [line.split("  ")[-1].strip() for line in (await lab.picture()).text().splitlines()] == [
+        f'tick {{"n": {n}}}' for n in range(3)
+    ]
+
+
+async def test_binary_data_is_shown_once_and_as_such(io, lab, bare):
+    alice = await lab.join("alice")
+    await bare()
+    io.on("ask", lambda sid, data: data)
+    await lab.clear()
+    await io.emit("picture", b"123")
+    await alice.call("ask", b"123")
+    assert [line.split("  ")[-1].strip() for line in (await lab.picture()).text().splitlines()] == [
+        'picture "<binary>"',
+        'picture "<binary>"',
+        'ask "<binary>"',
+        'answer to ask "<binary>"',
+    ]
