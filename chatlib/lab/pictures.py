@@ -22,6 +22,7 @@ _CHARACTER = 7.3  # the advance of a 12 px monospace character, rounded up
 _HEAD = 32  # the height of a name at the top of its lifeline
 _ROW = 42
 _DELIVERY = 17
+_NARROWEST = 20  # a column of a matrix
 
 _UNPRINTABLE = re.compile("[^\\t\\n\\x20-\\x7e\\xa0-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
 
@@ -103,7 +104,7 @@ class SequenceDiagram(Picture):
         gap = min((_WIDTH - 2 * _MARGIN - 110) / max(len(names) - 1, 1), 300)
         edge = _MARGIN + max(_text_width(name) for name in (names[0], names[-1])) / 2 + 14
         columns = {name: edge + gap * index for index, name in enumerate(names)}
-        canvas = _Canvas(columns, gap, 2 * edge + gap * (len(names) - 1))
+        canvas = _Canvas(columns, 2 * edge + gap * (len(names) - 1))
         for step in self._steps:
             match step:
                 case Emission():
@@ -168,11 +169,15 @@ class Matrix(Picture):
         """Return the matrix as an SVG document."""
         rows = [(python, self._javascript(emission)) for python, emission in self._rows.items()]
         label = max([_text_width(text) for row in rows for text in row] or [200]) + 24
-        cell = max([_text_width(name) for name in self._clients] or [0]) + 34
+        widest = max([_text_width(name) for name in self._clients] or [0]) + 34
+        left = _WIDTH - 2 * _MARGIN - label
+        cell = min(widest, max(left / max(len(self._clients), 1), _NARROWEST))
         columns = {
             name: _MARGIN + label + cell * (index + 0.5) for index, name in enumerate(self._clients)
         }
-        canvas = _Canvas(columns, cell, 2 * _MARGIN + label + cell * len(columns), lifelines=False)
+        ends = [x + _head_width(name, 0) / 2 for name, x in columns.items()]
+        width = _MARGIN + max([_MARGIN + label + cell * len(columns), *ends])
+        canvas = _Canvas(columns, width, lifelines=False)
         for (python, javascript), emission in zip(rows, self._rows.values(), strict=True):
             canvas.row(python, javascript, {name: _mark(emission, name) for name in columns})
         canvas.note("● heard it    ○ did not" if rows else "Nothing has been emitted.")
@@ -204,15 +209,13 @@ class Matrix(Picture):
 class _Canvas:
     """An SVG document in the making, that grows downward."""
 
-    def __init__(
-        self, columns: dict[str, float], gap: float, width: float, *, lifelines: bool = True
-    ) -> None:
+    def __init__(self, columns: dict[str, float], width: float, *, lifelines: bool = True) -> None:
         self._columns = columns
-        self._gap = gap
         self._width = max(width, 300)
         self._lifelines = lifelines
         self._elements: list[svg.Element] = []
-        self._y = _MARGIN + _HEAD + 12.0
+        self._levels = _levels(columns, 24 if lifelines else 0)
+        self._y = self._bottom(max(self._levels.values(), default=0)) + 12.0
 
     def packet(self, packet: Packet, title: str, detail: str) -> None:
         """Draw one packet as an arrow between two lifelines, with its label above."""
@@ -226,7 +229,7 @@ class _Canvas:
     def emission(self, emission: Emission, label: tuple[str, str]) -> None:
         """Draw one emission: what it is, an arrow to each receiver, a ring on everyone else."""
         server = self._columns[SERVER]
-        title, detail = _clip(*label, min(2 * self._gap, self._width) - 40)
+        title, detail = _clip(*label, self._width - 60)
         width = _text_width(f"{title} {detail}".strip()) + 20
         left = min(max(server - width / 2, 8), self._width - width - 8)
         self._add(
@@ -280,8 +283,10 @@ class _Canvas:
         height = self._y + 8
         drawn, self._elements = self._elements, []
         self._rect("page", 0.5, 0.5, self._width - 1, height - 1, 10)
+        for name, x in self._columns.items() if self._lifelines else ():
+            self._line("life", x, self._bottom(self._levels[name]), x, height - 10)
         for name, x in self._columns.items():
-            self._head(name, x, height)
+            self._head(name, x, self._bottom(self._levels[name]))
         document = svg.SVG(
             class_=["chatlib"],
             viewBox=svg.ViewBoxSpec(0, 0, _n(self._width), _n(height)),
@@ -299,17 +304,20 @@ class _Canvas:
         )
         return str(document)
 
-    def _head(self, name: str, x: float, height: float) -> None:
+    def _bottom(self, level: int) -> float:
+        """Return where the heads of a level end."""
+        return _MARGIN + _HEAD + level * (_HEAD + 6)
+
+    def _head(self, name: str, x: float, bottom: float) -> None:
         is_server = self._lifelines and name == SERVER
         if self._lifelines:
-            width = _text_width(name, 8) + 24
-            self._line("life", x, _MARGIN + _HEAD, x, height - 10)
-            self._rect("server" if is_server else "name", x - width / 2, _MARGIN, width, _HEAD, 8)
+            style, width = "server" if is_server else "name", _head_width(name)
+            self._rect(style, x - width / 2, bottom - _HEAD, width, _HEAD, 8)
         self._add(
             svg.Text(
                 class_=["head", "server-head"] if is_server else ["head"],
                 x=_n(x),
-                y=_MARGIN + 21,
+                y=_n(bottom - _HEAD + 21),
                 text_anchor="middle",
                 text=_escape(name),
             )
@@ -354,6 +362,23 @@ class _Canvas:
 
     def _add(self, element: svg.Element) -> None:
         self._elements.append(element)
+
+
+def _head_width(name: str, padding: float = 24) -> float:
+    return _text_width(name, 8) + padding
+
+
+def _levels(columns: dict[str, float], padding: float) -> dict[str, int]:
+    """Return how far down each head stands, so that none covers another."""
+    levels: dict[str, int] = {}
+    ends: list[float] = []  # of the last head on each level
+    for name, x in columns.items():
+        width = _head_width(name, padding)
+        left, right = x - width / 2, x + width / 2
+        level = next((n for n, end in enumerate(ends) if left > end + 4), len(ends))
+        ends[level : level + 1] = [right]
+        levels[name] = level
+    return levels
 
 
 def _arrow_style(packet: Packet) -> str:

@@ -1,3 +1,4 @@
+import itertools
 import re
 from xml.etree import ElementTree as ET
 
@@ -574,3 +575,19 @@ def test_the_two_languages_of_the_matrix(to, skip, python, javascript):
     assert python in texts
     assert javascript in texts
     assert python in picture.text()
+
+
+@pytest.mark.parametrize("count", [3, 8, 12, 30])
+def test_no_head_covers_another(count):
+    trace = Trace()
+    for n in range(count):
+        trace.add_client(f"student {n}")
+    trace.add(Emission("news", (), (), (), [f"student {n}" for n in range(count)]))
+    boxes = [
+        (float(box.get("x")), float(box.get("y")), float(box.get("width")))
+        for style in ("name", "server")
+        for box in elements(SequenceDiagram(trace, trace.steps), "rect", style)
+    ]
+    assert len(boxes) == count + 1
+    for (x, y, width), (other_x, other_y, _) in itertools.combinations(sorted(boxes), 2):
+        assert y != other_y or x + width < other_x
