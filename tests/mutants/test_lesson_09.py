@@ -37,7 +37,9 @@ MUTANTS = {
         "self._tokens.loads_unsafe(_bytes(token))[1]",
     ),
     "the rate is not limited": Mutant("answers.py", "member.allowance.take()", "pass"),
-    "the size is not limited": Mutant("server.py", "self.limits.check_size(data)", "pass"),
+    "the size is not limited": Mutant(
+        "answers.py", "server.limits.check_size(data[0] if len(data) == 1 else data)", "pass"
+    ),
     "a log line may be two": Mutant(
         "__main__.py",
         "character if character.isprintable() else repr(character)[1:-1]",
