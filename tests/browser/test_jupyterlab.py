@@ -214,6 +214,7 @@ class Notebook:
         )
 
     async def photograph(self, name):
+        Path(SCREENSHOTS).mkdir(parents=True, exist_ok=True)
         for scheme in ("light", "dark"):
             await self.page.emulate_media(color_scheme=scheme)
             theme = "true" if scheme == "light" else "false"
