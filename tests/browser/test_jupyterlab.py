@@ -27,6 +27,8 @@ TIMEOUT = 60  # seconds, for everything that the browser is waited for
 LESSONS = lessons()
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 SCREENSHOTS = os.environ.get("CHATLIB_SCREENSHOTS")
+if SCREENSHOTS:
+    Path(SCREENSHOTS).mkdir(parents=True, exist_ok=True)
 
 SETTINGS = {
     # Else only the cells on the screen are in the page.
@@ -214,7 +216,6 @@ class Notebook:
         )
 
     async def photograph(self, name):
-        Path(SCREENSHOTS).mkdir(parents=True, exist_ok=True)
         for scheme in ("light", "dark"):
             await self.page.emulate_media(color_scheme=scheme)
             theme = "true" if scheme == "light" else "false"

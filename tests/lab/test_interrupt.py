@@ -63,7 +63,8 @@ class Kernel:
                 continue
             kind, content = message["msg_type"], message["content"]
             if kind == "stream" and content["name"] == "stdout":
-                outputs.append(content["text"].strip())
+                # A line and its end may come apart.
+                outputs += filter(None, [content["text"].strip()])
                 if interrupt_at and interrupt_at in content["text"]:
                     self._manager.interrupt_kernel()
                     deadline = time.monotonic() + STOPPED_WITHIN
