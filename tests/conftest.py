@@ -1,9 +1,11 @@
 import asyncio
+import logging
 import os
 import subprocess
 import sys
 import threading
 
+import pytest
 import pytest_asyncio
 import socketio
 
@@ -148,6 +150,16 @@ async def command(tmp_path):
     yield start
     for each in started:
         each.kill()
+
+
+@pytest.fixture
+def log(caplog):
+    """All log lines from warnings on; a traceback, anywhere, fails the test."""
+    caplog.set_level(logging.INFO)
+    yield lambda: [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
+    for record in caplog.get_records("call"):
+        assert not record.exc_info, record.exc_text
+        assert record.levelno <= logging.WARNING, record.getMessage()
 
 
 @pytest_asyncio.fixture(autouse=True)

@@ -6,7 +6,6 @@ compared byte for byte, once the random ids are replaced by names.
 
 import asyncio
 import json
-import logging
 import re
 
 import pytest
@@ -79,15 +78,6 @@ async def play(attack, harmless=None, **options):
             assert "secret" not in overheard
     assert inboxes[0] == inboxes[1]
     assert inboxes[0][0].count("secret") == 6  # twice to alice on each of three ways
-
-
-@pytest.fixture
-def log(caplog):
-    caplog.set_level(logging.INFO)
-    yield lambda: [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
-    for record in caplog.get_records("call"):
-        assert not record.exc_info, record.exc_text
-        assert record.levelno <= logging.WARNING, record.getMessage()
 
 
 def sid_of(scene, name):

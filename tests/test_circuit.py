@@ -4,7 +4,6 @@ import asyncio
 import base64
 import contextlib
 import json
-import logging
 
 import pytest
 import pytest_asyncio
@@ -24,16 +23,6 @@ NOT_SOCKET_IO = "it does not speak Socket.IO"
 async def stage():
     async with staged() as stage:
         yield stage
-
-
-@pytest.fixture
-def log(caplog):
-    """All log lines from warnings on; a traceback, anywhere, fails the test."""
-    caplog.set_level(logging.INFO)
-    yield lambda: [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
-    for record in caplog.get_records("call"):
-        assert not record.exc_info, record.exc_text
-        assert record.levelno <= logging.WARNING, record.getMessage()
 
 
 async def bystanders(stage):
