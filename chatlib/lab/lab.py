@@ -138,13 +138,10 @@ class Lab:
         __tracebackhide__ = True
         if not names:
             raise TypeError("Give the name of at least one client.")
-        self._check_open()
-        for name in names:
-            _check_name(name)
+        clients = tuple(self.client(name, **options) for name in names)
         if len(set(names)) < len(names):
             raise ValueError("Each client needs a name of its own.")
         await self._see_off(names)
-        clients = tuple(self.client(name, **options) for name in names)
         for client in clients:
             await client.connect(self.url, auth=auth)
             await self.settle()

@@ -195,12 +195,8 @@ class Matrix(Picture):
     def _python(self, emission: Emission) -> str:
         to = [self._address(room) for room in emission.to]
         skip = [self._trace.ids.get(sid, sid) for sid in emission.skip]
-        arguments = [as_json([emission.event])]
-        arguments += [f"to={to[0]}" if len(to) == 1 else f"to=[{', '.join(to)}]"] * bool(to)
-        arguments += [
-            f"skip_sid={skip[0]}" if len(skip) == 1 else f"skip_sid=[{', '.join(skip)}]"
-        ] * bool(skip)
-        return self._trace.with_names(f"io.emit({', '.join(arguments)})")
+        arguments = [as_json([emission.event]), _argument("to", to), _argument("skip_sid", skip)]
+        return self._trace.with_names(f"io.emit({', '.join(filter(None, arguments))})")
 
     def _address(self, room: Any) -> str:
         return self._trace.ids.get(room) or as_json([room])
@@ -362,6 +358,13 @@ class _Canvas:
 
     def _add(self, element: svg.Element) -> None:
         self._elements.append(element)
+
+
+def _argument(name: str, values: list[str]) -> str:
+    """Return an argument as a call has it: one value, a list of several, nothing for none."""
+    if not values:
+        return ""
+    return f"{name}={values[0]}" if len(values) == 1 else f"{name}=[{', '.join(values)}]"
 
 
 def _head_width(name: str, padding: float = 24) -> float:

@@ -41,9 +41,9 @@ _Original = Callable[..., Any]
 _emission: contextvars.ContextVar[Emission | None] = contextvars.ContextVar(
     "emission", default=None
 )
-_handler: contextvars.ContextVar[str] = contextvars.ContextVar("handler", default="")
-# Whose handler it is: a log has no other way to tell one lab from another.
-_listener: contextvars.ContextVar[Any] = contextvars.ContextVar("listener", default=None)
+_handler: contextvars.ContextVar[tuple["Wire | None", str]] = contextvars.ContextVar(
+    "handler", default=(None, "")
+)
 
 
 def name_in_header(value: str) -> str:
@@ -223,7 +223,8 @@ class Wire:
 
     def is_handling(self) -> bool:
         """Tell whether the code that asks is a handler's, for whose end `settle` would wait."""
-        return bool(_handler.get())
+        _, what = _handler.get()
+        return bool(what)
 
     def notify(self) -> None:
         """Let all that wait look again."""
@@ -364,7 +365,8 @@ class Wire:
     ) -> asyncio.Task[Any]:
         task: asyncio.Task[Any] = original(target, *args, **kwargs)
         name = getattr(target, "__name__", "a task")
-        self._running[task] = _handler.get() or f"the server's background task {name}"
+        _, what = _handler.get()
+        self._running[task] = what or f"the server's background task {name}"
         task.add_done_callback(self._background_task_done)
         return task
 
@@ -532,15 +534,13 @@ class Wire:
     def _handling(self, what: str) -> Iterator[None]:
         key = object()
         self._running[key] = what
-        token = _handler.set(what)
-        whose = _listener.set(self)
+        token = _handler.set((self, what))
         try:
             yield
         except Exception as error:  # noqa: BLE001  (the cell that waits raises it)
             self._failed(error, what)
         finally:
             _handler.reset(token)
-            _listener.reset(whose)
             del self._running[key]
             self._changes.notify()
 
@@ -625,5 +625,6 @@ class _ErrorLog(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info and record.exc_info[1]
-        if isinstance(error, Exception) and _listener.get() in (None, self._wire):
-            self._wire._failed(error, _handler.get() or record.getMessage())
+        wire, what = _handler.get()
+        if isinstance(error, Exception) and wire in (None, self._wire):  # not another lab's
+            self._wire._failed(error, what or record.getMessage())

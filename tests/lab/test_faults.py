@@ -54,6 +54,16 @@ def relay():
     return io
 
 
+def fail_once(io, event, error):
+    """Let a handler of the server raise an error, the next time it is called and not again."""
+    failures = [error]
+
+    @io.on(event)
+    async def handler(*arguments):
+        if failures:
+            raise failures.pop()
+
+
 async def attempt(client):
     """Wait until a client that reconnects has tried to, once."""
     tried = asyncio.get_running_loop().create_future()
@@ -689,13 +699,7 @@ async def test_what_is_refused_is_not_drawn(lab, fault):
 
 async def test_a_handler_that_raises_does_not_keep_the_server_alive(io, lab):
     alice, bob = await lab.join("alice", "bob", reconnection=True)
-    failures = [ValueError("broken")]
-
-    @io.on("disconnect")
-    async def disconnect(sid, reason):
-        if failures:
-            raise failures.pop()
-
+    fail_once(io, "disconnect", ValueError("broken"))
     with pytest.raises(ValueError, match="broken"):
         await lab.stop_server()
     with pytest.raises(RuntimeError, match="The server is stopped"):
@@ -707,13 +711,7 @@ async def test_a_handler_that_raises_does_not_keep_the_server_alive(io, lab):
 
 async def test_a_start_that_was_broken_off_goes_on(io, lab):
     _, bob = await lab.join("alice", "bob", reconnection=True)
-    failures = [ValueError("not yet")]
-
-    @io.on("connect")
-    async def connect(sid, environ):
-        if failures:
-            raise failures.pop()
-
+    fail_once(io, "connect", ValueError("not yet"))
     await lab.stop_server()
     with pytest.raises(ValueError, match="not yet"):
         await lab.start_server()
