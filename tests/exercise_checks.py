@@ -2,6 +2,7 @@
 
 import itertools
 import linecache
+import re
 
 _numbers = itertools.count(1)
 
@@ -16,20 +17,29 @@ def function(source):
     return namespace["answer"]
 
 
-async def check_exercise(exercise, wrong):
-    """Check an exercise with its starter, its solution and wrong answers.
+# What a learner has never heard of.
+INSIDE = re.compile(r"\bWire\b|\bStage\b|_(emit|sends|receives|connects)\b|chatlib\.lab|<locals>")
+
+
+async def check_exercise(exercise, wrong, right=()):
+    """Check an exercise with its starter, its solution, wrong answers and other right ones.
 
     Args:
         exercise: The exercise.
         wrong: Pairs of a wrong answer's source and a part of the message that fits it.
+        right: Sources of answers that are right in an unusual way.
     """
-    assert len(wrong) >= 3
-    assert len({source for source, _ in wrong}) == len(wrong)
+    assert len(wrong) >= 6
+    assert len(right) >= 5
+    sources = [source for source, _ in wrong] + [exercise.starter, exercise.solution_text, *right]
+    assert len(set(sources)) == len(sources)
     starter = await exercise.judge(function(exercise.starter))
     assert starter.kind == "not yet"
-    solution = await exercise.judge(function(exercise.solution_text))
-    assert solution.kind == "right", solution.message
+    for source in (exercise.solution_text, *right):
+        verdict = await exercise.judge(function(source))
+        assert verdict.kind == "right", f"{source}\n{verdict.message}"
     for source, message in wrong:
         verdict = await exercise.judge(function(source))
         assert verdict.kind == "wrong", source
-        assert message in verdict.message, source
+        assert message in verdict.message, f"{source}\n{verdict.message}"
+        assert not INSIDE.search(verdict.message), f"{source}\n{verdict.message}"

@@ -9,15 +9,15 @@ import itertools
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import svg
 
 from chatlib.lab.trace import SERVER, Emission, Fault, Packet, Step, Trace
 from chatlib.lab.words import as_json, enumerated
 
-_WIDTH = 860  # an output area of JupyterLab on a small screen shows this without scaling
-_MARGIN = 20
+WIDTH = 860  # an output area of JupyterLab on a small screen shows this without scaling
+MARGIN = 20
 _CHARACTER = 7.3  # the advance of a 12 px monospace character, rounded up
 _HEAD = 32  # the height of a name at the top of its lifeline
 _ROW = 42
@@ -95,16 +95,16 @@ class SequenceDiagram(Picture):
     def text(self) -> str:
         """Return one line for each packet, and one for those who did not get an emission."""
         lines = [line for step in self._steps for line in self._lines(step)]
-        return _printable("\n".join(lines)) or "Nothing has happened."
+        return printable("\n".join(lines)) or "Nothing has happened."
 
     def svg(self) -> str:
         """Return the diagram as an SVG document."""
         half = len(self._clients) // 2
         names = [*self._clients[:half], SERVER, *self._clients[half:]]
-        gap = min((_WIDTH - 2 * _MARGIN - 110) / max(len(names) - 1, 1), 300)
-        edge = _MARGIN + max(_text_width(name) for name in (names[0], names[-1])) / 2 + 14
+        gap = min((WIDTH - 2 * MARGIN - 110) / max(len(names) - 1, 1), 300)
+        edge = MARGIN + max(text_width(name) for name in (names[0], names[-1])) / 2 + 14
         columns = {name: edge + gap * index for index, name in enumerate(names)}
-        canvas = _Canvas(columns, 2 * edge + gap * (len(names) - 1))
+        canvas = Canvas(columns, 2 * edge + gap * (len(names) - 1))
         for step in self._steps:
             match step:
                 case Emission():
@@ -163,21 +163,21 @@ class Matrix(Picture):
                 f"  {_mark(emission, name):{len(name)}}" for name in self._clients
             ).rstrip()
             lines.append(f"{python:{width}}{marks}")
-        return _printable("\n".join(lines)) or "Nothing has been emitted."
+        return printable("\n".join(lines)) or "Nothing has been emitted."
 
     def svg(self) -> str:
         """Return the matrix as an SVG document."""
         rows = [(python, self._javascript(emission)) for python, emission in self._rows.items()]
-        label = max([_text_width(text) for row in rows for text in row] or [200]) + 24
-        widest = max([_text_width(name) for name in self._clients] or [0]) + 34
-        left = _WIDTH - 2 * _MARGIN - label
+        label = max([text_width(text) for row in rows for text in row] or [200]) + 24
+        widest = max([text_width(name) for name in self._clients] or [0]) + 34
+        left = WIDTH - 2 * MARGIN - label
         cell = min(widest, max(left / max(len(self._clients), 1), _NARROWEST))
         columns = {
-            name: _MARGIN + label + cell * (index + 0.5) for index, name in enumerate(self._clients)
+            name: MARGIN + label + cell * (index + 0.5) for index, name in enumerate(self._clients)
         }
         ends = [x + _head_width(name, 0) / 2 for name, x in columns.items()]
-        width = _MARGIN + max([_MARGIN + label + cell * len(columns), *ends])
-        canvas = _Canvas(columns, width, lifelines=False)
+        width = MARGIN + max([MARGIN + label + cell * len(columns), *ends])
+        canvas = Canvas(columns, width, lifelines=False)
         for (python, javascript), emission in zip(rows, self._rows.values(), strict=True):
             canvas.row(python, javascript, {name: _mark(emission, name) for name in columns})
         canvas.note("● heard it    ○ did not" if rows else "Nothing has been emitted.")
@@ -202,7 +202,7 @@ class Matrix(Picture):
         return self._trace.ids.get(room) or as_json([room])
 
 
-class _Canvas:
+class Canvas:
     """An SVG document in the making, that grows downward."""
 
     def __init__(self, columns: dict[str, float], width: float, *, lifelines: bool = True) -> None:
@@ -211,7 +211,7 @@ class _Canvas:
         self._lifelines = lifelines
         self._elements: list[svg.Element] = []
         self._levels = _levels(columns, 24 if lifelines else 0)
-        self._y = self._bottom(max(self._levels.values(), default=0)) + 12.0
+        self._y = self._bottom(max(self._levels.values())) + 12.0 if columns else float(MARGIN)
 
     def packet(self, packet: Packet, title: str, detail: str) -> None:
         """Draw one packet as an arrow between two lifelines, with its label above."""
@@ -226,7 +226,7 @@ class _Canvas:
         """Draw one emission: what it is, an arrow to each receiver, a ring on everyone else."""
         server = self._columns[SERVER]
         title, detail = _clip(*label, self._width - 60)
-        width = _text_width(f"{title} {detail}".strip()) + 20
+        width = text_width(f"{title} {detail}".strip()) + 20
         left = min(max(server - width / 2, 8), self._width - width - 8)
         self._add(
             svg.Rect(class_=["pill"], x=_n(left), y=_n(self._y), width=_n(width), height=22, rx=11)
@@ -245,7 +245,7 @@ class _Canvas:
 
     def fault(self, fault: Fault) -> None:
         """Write on a lifeline what was done to it."""
-        width = _text_width(fault.what) + 20
+        width = text_width(fault.what) + 20
         middle = self._columns[fault.where]
         left = min(max(middle - width / 2, 8), self._width - width - 8)
         self._y += 4
@@ -257,10 +257,10 @@ class _Canvas:
         """Draw one row of a matrix."""
         y = self._y
         self._add(
-            svg.Line(class_=["rule"], x1=_MARGIN, x2=_n(self._width - _MARGIN), y1=_n(y), y2=_n(y))
+            svg.Line(class_=["rule"], x1=MARGIN, x2=_n(self._width - MARGIN), y1=_n(y), y2=_n(y))
         )
-        self._add(svg.Text(class_=["bold"], x=_MARGIN, y=_n(y + 18), text=_escape(title)))
-        self._add(svg.Text(class_=["soft"], x=_MARGIN, y=_n(y + 34), text=_escape(subtitle)))
+        self._add(svg.Text(class_=["bold"], x=MARGIN, y=_n(y + 18), text=_escape(title)))
+        self._add(svg.Text(class_=["soft"], x=MARGIN, y=_n(y + 34), text=_escape(subtitle)))
         for name, mark in marks.items():
             x = self._columns[name]
             if mark == "●":
@@ -269,9 +269,40 @@ class _Canvas:
                 self._ring(x, y + 22)
         self._y += 46
 
+    def words(self, texts: dict[float, str], anchor: Literal["start", "middle"]) -> None:
+        """Write a line of words, each at its place."""
+        for x, text in texts.items():
+            style = ["soft"] if anchor == "start" else ["bold"]
+            self._add(
+                svg.Text(
+                    class_=style,
+                    x=_n(x),
+                    y=_n(self._y + 14),
+                    text_anchor=anchor,
+                    text=_escape(text),
+                )
+            )
+        self._y += 22
+
+    def marks(self, title: str, marks: dict[float, str], framed: set[float]) -> None:
+        """Draw a row of marks, each at its place, some of them in a frame."""
+        y = self._y
+        self._line("rule", MARGIN, y, self._width - MARGIN, y)
+        self._add(svg.Text(class_=["bold"], x=MARGIN, y=_n(y + 21), text=_escape(title)))
+        for x, mark in marks.items():
+            if x in framed:
+                self._rect("fault", x - 14, y + 4, 28, 26, 5)
+            if mark == "●":
+                self._add(svg.Circle(class_=["down-tip"], cx=_n(x), cy=_n(y + 17), r=7))
+            elif mark == "○":
+                self._ring(x, y + 17)
+            else:
+                self._text(x, y + 21, mark, "", 28, "count")
+        self._y += 34
+
     def note(self, text: str) -> None:
         """Write a line of text."""
-        self._add(svg.Text(class_=["soft"], x=_MARGIN, y=_n(self._y + 16), text=_escape(text)))
+        self._add(svg.Text(class_=["soft"], x=MARGIN, y=_n(self._y + 16), text=_escape(text)))
         self._y += 26
 
     def document(self, title: str, description: str) -> str:
@@ -302,7 +333,7 @@ class _Canvas:
 
     def _bottom(self, level: int) -> float:
         """Return where the heads of a level end."""
-        return _MARGIN + _HEAD + level * (_HEAD + 6)
+        return MARGIN + _HEAD + level * (_HEAD + 6)
 
     def _head(self, name: str, x: float, bottom: float) -> None:
         is_server = self._lifelines and name == SERVER
@@ -368,7 +399,7 @@ def _argument(name: str, values: list[str]) -> str:
 
 
 def _head_width(name: str, padding: float = 24) -> float:
-    return _text_width(name, 8) + padding
+    return text_width(name, 8) + padding
 
 
 def _levels(columns: dict[str, float], padding: float) -> dict[str, int]:
@@ -420,23 +451,24 @@ def _line(packet: Packet, width: int, title: str) -> str:
     return f"{packet.source:{width}} {arrow} {packet.target:{width}}  {title}"
 
 
-def _text_width(text: str, character: float = _CHARACTER) -> float:
+def text_width(text: str, character: float = _CHARACTER) -> float:
+    """Return how many px text takes, at so many px a character."""
     wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)
     return (len(text) + wide) * character
 
 
 def _clip(title: str, detail: str, room: float) -> tuple[str, str]:
     """Shorten what an event carried, or else its name, to the room that there is."""
-    if not detail or _text_width(f"{title} {detail}") <= room:
+    if not detail or text_width(f"{title} {detail}") <= room:
         return _shorten(title, room), detail
-    left = room - _text_width(f"{title} ")
+    left = room - text_width(f"{title} ")
     return (title, _shorten(detail, left)) if left > 3 * _CHARACTER else _clip(title, "", room)
 
 
 def _shorten(text: str, room: float) -> str:
-    if _text_width(text) <= room:
+    if text_width(text) <= room:
         return text
-    widths = itertools.accumulate(map(_text_width, text))
+    widths = itertools.accumulate(map(text_width, text))
     fits = sum(1 for _ in itertools.takewhile(lambda width: width + _CHARACTER <= room, widths))
     return f"{text[:fits]}…"
 
@@ -447,9 +479,9 @@ def _n(number: float) -> float:
 
 
 def _escape(text: str) -> str:
-    return html.escape(_printable(text), quote=False)
+    return html.escape(printable(text), quote=False)
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Replace what no SVG document may hold: control characters, and halves of characters."""
     return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)

@@ -223,7 +223,7 @@ def test_no_text_runs_out_of_the_picture(story):
         root = ET.fromstring(picture.svg())
         width = number(root, "width")
         for text in root.iter(f"{SVG}text"):
-            size = pictures._text_width(text_of(text))
+            size = pictures.text_width(text_of(text))
             centred = text.get("text-anchor") == "middle"
             left = number(text, "x") - size / 2 * centred
             assert left >= -1, text_of(text)
@@ -469,14 +469,14 @@ def test_a_label_keeps_the_event_s_name_longer_than_its_data():
 
 
 def test_wide_letters_are_given_their_room():
-    assert pictures._text_width("名前") == 2 * pictures._text_width("ab")
+    assert pictures.text_width("名前") == 2 * pictures.text_width("ab")
     narrow, wide = Story("alice", "bob"), Story("alice", "bob")
     narrow.up("alice", "say", "a" * 300)
     wide.up("alice", "say", "名" * 300)
     for story in (narrow, wide):
         [label] = elements(sequence(story), "text", "label")
         x = heads(sequence(story))
-        assert pictures._text_width(text_of(label)) <= abs(x["alice"] - x[SERVER])
+        assert pictures.text_width(text_of(label)) <= abs(x["alice"] - x[SERVER])
 
 
 # -- the matrix ------------------------------------------------------------------------------------

@@ -1,31 +1,29 @@
 """What an exercise is, and how an answer is judged: by what live clients hear of it."""
 
-import ast
 import asyncio
 import inspect
+import re
 import textwrap
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import socketio
+from IPython.display import display
 
+from chatlib.lab.exercises.reader import BlockedLoopError, Code, Watch, borrowed, misused
+from chatlib.lab.exercises.stage import TIMEOUT, NothingCameError, Stage, WrongAnswerError
 from chatlib.lab.lab import Lab
-from chatlib.lab.trace import SERVER, Emission, Packet, Step
+from chatlib.lab.pictures import SequenceDiagram
 from chatlib.lab.wire import LabTimeoutError
-from chatlib.lab.words import as_json, enumerated
 
-# An answer that hangs is told so after this many seconds.
-_TIMEOUT = 2.0
+__all__ = ["Exercise", "Repair", "Stage", "Verdict", "WrongAnswerError", "run"]
 
 # JupyterLab breaks longer lines in the middle of a word.
 _LINE = 88
 
-_ANYTHING: Any = object()
-
-
-class WrongAnswerError(Exception):
-    """An answer is not right; the message says what was expected of whom, and what happened."""
+_Play = Callable[[Stage], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -46,105 +44,12 @@ class Verdict:
         return textwrap.fill(f"{sign} {self.message}", _LINE, break_on_hyphens=False)
 
 
-class Stage:
-    """A lab of an exercise's own, that says what its clients should have heard.
-
-    Attributes:
-        io: The server that the answer works on.
-        lab: The lab.
-    """
-
-    def __init__(self, io: socketio.AsyncServer, lab: Lab) -> None:
-        self.io = io
-        self.lab = lab
-
-    async def join(self, *names: str, auth: Any = None) -> Any:
-        """Connect clients, as `Lab.join` does, and forget what happened until then."""
-        clients = await self.lab.join(*names, auth=auth)
-        await self.lab.clear()
-        return clients
-
-    async def expect(
-        self, after: str, event: str, *, by: Iterable[str], data: Any = _ANYTHING
-    ) -> None:
-        """Wait until all is quiet, then see who heard an event since the last time.
-
-        Args:
-            after: What was done, as the beginning of a sentence: ``alice emitted "shout"``.
-            event: The event's name.
-            by: The names of the clients that should have heard it, once each, and nobody else.
-            data: What should have come with it; anything, if not given.
-
-        Raises:
-            WrongAnswerError: Somebody should have heard it and did not, or the other way round.
-        """
-        wanted = sorted(set(by))
-        deliveries = await self.deliveries()
-        heard = [packet for packet in deliveries if packet.event == event]
-        names = [packet.target for packet in heard]
-        missed, extra = sorted(set(wanted) - set(names)), sorted(set(names) - set(wanted))
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if wanted and not deliveries:
-            self.fail(
-                f'After {after}, {enumerated(wanted)} should have heard "{event}". Nobody did.'
-            )
-        if missed:
-            self.fail(
-                f'After {after}, {enumerated(missed)} should have heard "{event}" and did not',
-                deliveries,
-            )
-        if extra:
-            self.fail(f'After {after}, {enumerated(extra)} should not have heard "{event}"', heard)
-        if twice:
-            self.fail(f'After {after}, {enumerated(twice)} heard "{event}" more than once', heard)
-        if data is not _ANYTHING:
-            self.expect_data(after, heard, data if isinstance(data, tuple) else (data,))
-
-    def expect_data(self, after: str, heard: Iterable[Packet], data: tuple[Any, ...]) -> None:
-        """See what came with an event.
-
-        Args:
-            after: As for `expect`.
-            heard: The event, as each client heard it.
-            data: The arguments that should have come with it.
-
-        Raises:
-            WrongAnswerError: One of them came with other data.
-        """
-        for packet in heard:
-            if packet.data != data:
-                came, wanted = (as_json(values) or "nothing" for values in (packet.data, data))
-                self.fail(
-                    f'After {after}, "{packet.event}" should have carried {wanted}, '
-                    f"but it carried {came}."
-                )
-
-    async def deliveries(self) -> list[Packet]:
-        """Wait until all is quiet, then return what reached clients since the last time."""
-        await self.lab.settle()
-        steps = self.lab.trace.take()
-        return [packet for step in steps for packet in _deliveries(step)]
-
-    def fail(self, sentence: str, heard: Iterable[Packet] = ()) -> None:
-        """Judge the answer to be wrong.
-
-        Args:
-            sentence: What was expected of whom, and what happened.
-            heard: What was heard instead; ends the sentence.
-
-        Raises:
-            WrongAnswerError: Always.
-        """
-        if found := [f'{p.target} heard "{p.event}"' for p in heard]:
-            sentence += f". What happened: {enumerated(dict.fromkeys(found))}."
-        raise WrongAnswerError(self.lab.trace.with_names(sentence))
-
-
-def _bare_server() -> socketio.AsyncServer:
+def bare_server() -> socketio.AsyncServer:
+    """Return a server without handlers."""
     return socketio.AsyncServer(async_mode="aiohttp")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, kw_only=True)
 class Exercise:
     """A task for the reader, and the means to check an answer.
 
@@ -154,8 +59,11 @@ class Exercise:
         hint_text: What `hint` prints.
         solution_text: A function that is right, as source.
         praise: Why the right answer is right.
-        play: Plays the answer on a stage, and raises `WrongAnswerError` if it is not right.
+        play: Plays the answer on a stage in one of the scenes, and raises `WrongAnswerError` if it
+            is not right.
+        scenes: What differs from scene to scene: who sends, the values, the names and the rooms.
         server: Makes the server of the stage; one without handlers, if not given.
+        not_yet: What is said of a starter that nobody has touched.
     """
 
     number: str
@@ -163,8 +71,13 @@ class Exercise:
     hint_text: str
     solution_text: str
     praise: str
-    play: Callable[[Callable[..., Any], Stage], Awaitable[None]]
-    server: Callable[[], socketio.AsyncServer] = _bare_server
+    play: Callable[..., Awaitable[None]]
+    scenes: tuple[Any, ...] = ()
+    server: Callable[[], socketio.AsyncServer] = bare_server
+    not_yet: str = "Replace the ... with your code and run the cell again."
+
+    def __repr__(self) -> str:
+        return f"Exercise {self.number}: .check(answer), .hint(), .solution()"
 
     async def check(self, answer: Callable[..., Any]) -> None:
         """Try an answer with live clients, and print what comes of it.
@@ -186,53 +99,111 @@ class Exercise:
         """Try an answer with live clients, and return what comes of it."""
         if not callable(answer):
             return Verdict("wrong", "Hand over the function itself, by its name.")
-        if _same_code(answer, self.starter):
-            return Verdict("not yet", "Replace the ... with your code and run the cell again.")
-        io = self.server()
-        try:
-            async with await Lab.open(io, name=f"exercise {self.number}", timeout=_TIMEOUT) as lab:
-                await self.play(answer, Stage(io, lab))
-        except WrongAnswerError as wrong:
-            return Verdict("wrong", str(wrong))
-        except LabTimeoutError as late:
-            return Verdict("wrong", f"Something does not end. {late}")
-        except Exception as error:  # noqa: BLE001  (the reader's code may raise anything)
-            return Verdict("wrong", _told(error))
+        if Code(answer).is_same(self.starter):
+            return Verdict("not yet", self.not_yet)
+        for play in self._plays(answer):
+            if wrong := await self.complaint(answer, play):
+                return Verdict("wrong", wrong)
         return Verdict("right", self.praise)
+
+    def _plays(self, answer: Callable[..., Any]) -> list[_Play]:
+        if not self.scenes:
+            return [partial(self.play, answer)]
+        return [partial(_play_scene, self.play, answer, scene) for scene in self.scenes]
+
+    async def complaint(self, answer: Callable[..., Any], play: _Play) -> str:
+        """Play something on a stage of its own, and return what is wrong with an answer, if it is.
+
+        Args:
+            answer: What the reader hands over.
+            play: What to play with it.
+        """
+        io = self.server()
+        watch = Watch(Code(answer))
+        stage = None
+        found = ""
+        with watch:
+            try:
+                async with await Lab.open(
+                    io, name=f"exercise {self.number}", timeout=TIMEOUT
+                ) as lab:
+                    stage = Stage(io, lab, watch)
+                    await play(stage)
+            except WrongAnswerError as wrong:
+                is_missing = isinstance(wrong, NothingCameError)
+                found = (stage.unhandled() if stage and is_missing else "") or str(wrong)
+            except LabTimeoutError as late:
+                found = (stage.unhandled() if stage else "") or f"Something does not end. {late}"
+            except BlockedLoopError:
+                pass  # the watch has noticed
+            except Exception as error:  # noqa: BLE001  (the reader's code may raise anything)
+                found = _told(error)
+        return misused(watch) or (found and (borrowed(watch, io) or found))
+
+
+@dataclass(frozen=True, repr=False, kw_only=True)
+class Repair(Exercise):
+    """An exercise whose starter is code with a bug in it, to be found in its picture.
+
+    Attributes:
+        demo: What `show` plays for the picture.
+    """
+
+    demo: Callable[[Callable[..., Any], Stage], Awaitable[None]]
+    not_yet: str = "This is the code as it came, with its bug. Repair it and run the cell again."
+
+    def __repr__(self) -> str:
+        return f"Exercise {self.number}: .show(answer), .check(answer), .hint(), .solution()"
+
+    async def show(self, answer: Callable[..., Any]) -> None:
+        """Draw what happens with an answer, right or wrong.
+
+        Args:
+            answer: The function that the exercise asks for.
+        """
+        picture = await self.picture(answer)
+        if isinstance(picture, str):
+            print(f"There is no picture. {picture}")
+        else:
+            display(picture)  # type: ignore[no-untyped-call]
+
+    async def picture(self, answer: Callable[..., Any]) -> SequenceDiagram | str:
+        """Return what `show` displays, or why there is nothing to display."""
+        pictures: list[SequenceDiagram] = []
+
+        async def play(stage: Stage) -> None:
+            await self.demo(answer, stage)
+            pictures.append(await stage.lab.picture())
+
+        wrong = await self.complaint(answer, play)
+        return pictures[0] if pictures else wrong
+
+
+async def _play_scene(
+    play: Callable[..., Awaitable[None]], answer: Callable[..., Any], scene: Any, stage: Stage
+) -> None:
+    await play(answer, stage, scene)
 
 
 async def run(answer: Callable[..., Any], *arguments: Any) -> Any:
-    """Call a reader's function, which may or may not be a coroutine function."""
+    """Call a reader's function, which may or may not be a coroutine function.
+
+    Raises:
+        LabTimeoutError: It does not end.
+    """
     result = answer(*arguments)
     if not inspect.isawaitable(result):
         return result
     try:
-        async with asyncio.timeout(_TIMEOUT) as timeout:
+        async with asyncio.timeout(TIMEOUT) as timeout:
             return await result
     except TimeoutError:
         if not timeout.expired():
             raise
-        raise LabTimeoutError(f"Waited {_TIMEOUT:g} s for your function to end.") from None
-
-
-def _deliveries(step: Step) -> list[Packet]:
-    match step:
-        case Emission():
-            return [packet for packet in step.deliveries if packet.arrived]
-        case Packet(kind="event", arrived=True) if step.source == SERVER:
-            return [step]
-    return []
-
-
-def _same_code(answer: Callable[..., Any], starter: str) -> bool:
-    try:
-        written = textwrap.dedent(inspect.getsource(answer))
-    except (OSError, TypeError):
-        return False
-    return ast.dump(ast.parse(written)) == ast.dump(ast.parse(starter))
+        raise LabTimeoutError(f"Waited {TIMEOUT:g} s for your function to end.") from None
 
 
 def _told(error: Exception) -> str:
     where = " ".join(getattr(error, "__notes__", []))
-    what = str(error).rstrip(".")
+    what = re.sub(r"\bWire\._?", "", str(error)).rstrip(".")  # the lab listens in there
     return f"Your code raised {type(error).__name__}: {what}. {where}".strip()

@@ -134,7 +134,7 @@ async def test_an_answer_that_raises(source, kind, part):
 
 
 async def test_an_answer_whose_handler_does_not_end(monkeypatch):
-    monkeypatch.setattr(machinery, "_TIMEOUT", 0.5)
+    monkeypatch.setattr(machinery, "TIMEOUT", 0.5)
     verdict = await judged(
         "import asyncio\n"
         "def answer(io):\n"
@@ -149,7 +149,7 @@ async def test_an_answer_whose_handler_does_not_end(monkeypatch):
 
 
 async def test_an_answer_that_does_not_end_itself(monkeypatch):
-    monkeypatch.setattr(machinery, "_TIMEOUT", 0.5)
+    monkeypatch.setattr(machinery, "TIMEOUT", 0.5)
     verdict = await judged(
         "import asyncio\nasync def answer(io):\n    await asyncio.Event().wait()"
     )
@@ -158,7 +158,7 @@ async def test_an_answer_that_does_not_end_itself(monkeypatch):
 
 
 async def test_an_answer_that_waits_for_an_answer_in_vain(monkeypatch):
-    monkeypatch.setattr(machinery, "_TIMEOUT", 0.5)
+    monkeypatch.setattr(machinery, "TIMEOUT", 0.5)
 
     async def play(answer, stage):
         alice = await stage.join("alice")

@@ -1,0 +1,278 @@
+"""What can be known of the reader's own code: its text, its tasks, and whether it gives way."""
+
+import ast
+import asyncio
+import contextlib
+import dis
+import inspect
+import re
+import signal
+import sys
+import textwrap
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from types import CodeType, FrameType, FunctionType, TracebackType
+from typing import Any, Self
+
+import socketio
+
+from chatlib.lab.client import Client
+from chatlib.lab.words import enumerated
+
+# The reader's code may keep the event loop to itself for this many seconds before it is stopped.
+_PATIENCE = 1.0
+
+_NEVER_AWAITED = re.compile(r"coroutine '(?:.*\.)?_?(\w+)' was never awaited")
+
+# What the reader's code calls to start a task goes through these.
+_STARTERS = ("start_background_task", "_start_background_task")
+
+
+class BlockedLoopError(Exception):
+    """The reader's code did not give way to the event loop, and was stopped."""
+
+
+class Code:
+    """The code of an answer.
+
+    Args:
+        answer: The function that the reader hands over, or anything else that can be called.
+    """
+
+    def __init__(self, answer: Callable[..., Any]) -> None:
+        self._answer = answer
+        self._function = _function(answer)
+        # All cells of a notebook share one.
+        self._globals: dict[str, Any] = self._function.__globals__ if self._function else {}
+
+    def tree(self) -> ast.AST | None:
+        """Return the answer's syntax tree, or None where the source is not known."""
+        try:
+            return ast.parse(textwrap.dedent(inspect.getsource(self._function or self._answer)))
+        except (OSError, TypeError, SyntaxError):
+            return None
+
+    def is_same(self, source: str) -> bool:
+        """Tell whether the answer is the same as ``source``, but for comments and the like."""
+        tree = self.tree()
+        return tree is not None and ast.dump(tree) == ast.dump(ast.parse(source))
+
+    def may_act_later(self) -> bool:
+        """Tell whether the answer names something that calls its code after a time."""
+        tree = self.tree()
+        if tree is None:
+            return True
+        names = {getattr(node, "attr", getattr(node, "id", "")) for node in ast.walk(tree)}
+        return bool(names & {"call_later", "call_at", "Timer", "Thread", "to_thread", "sleep"})
+
+    def is_running(self, frame: FrameType | None) -> bool:
+        """Tell whether a frame, or one that called it, is of the reader's code."""
+        while frame:
+            if self._is_own(frame):
+                return True
+            frame = frame.f_back
+        return False
+
+    def starts_a_task(self, frame: FrameType | None) -> bool:
+        """Tell whether the reader's code asks for the task that is made in a frame."""
+        while frame and (
+            frame.f_globals.get("__name__", "").partition(".")[0] == "asyncio"
+            or frame.f_code.co_name in _STARTERS
+        ):
+            frame = frame.f_back
+        return frame is not None and self._is_own(frame)
+
+    def strangers(self, own: object) -> list[str]:
+        """Return the names by which the answer uses a server or a client of the lesson's.
+
+        Args:
+            own: The server that the answer is given.
+        """
+        if not self._function:
+            return []
+        return [
+            name
+            for name in _global_names(self._function.__code__)
+            if isinstance(found := self._globals.get(name), socketio.AsyncServer | Client)
+            and found is not own
+        ]
+
+    def as_written(self, name: str) -> str:
+        """Return how the answer calls something without awaiting it: ``io.emit(...)``."""
+        nodes = list(ast.walk(self.tree() or ast.Pass()))
+        awaited = {node.value for node in nodes if isinstance(node, ast.Await)}
+        calls = [
+            ast.unparse(node.func)
+            for node in nodes
+            if isinstance(node, ast.Call) and node not in awaited
+        ]
+        fits = (call for call in calls if call.rpartition(".")[2] == name)
+        return f"{next(fits, name)}(...)"
+
+    def _is_own(self, frame: FrameType) -> bool:
+        return bool(self._globals) and frame.f_globals is self._globals
+
+
+class Watch:
+    """Watches the reader's code while it runs in this event loop.
+
+    It knows the tasks that the code starts and the coroutines that it forgets to await, and stops
+    it where it does not give way: that needs a timer of the system's, which Windows does not have.
+
+    Args:
+        code: The reader's code.
+
+    Attributes:
+        is_blocking: Whether the code was stopped, as it did not give way.
+    """
+
+    def __init__(self, code: Code) -> None:
+        self.code = code
+        self.is_blocking = False
+        self._loop = asyncio.get_running_loop()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._forgotten: list[str] = []
+        self._suspect: FrameType | None = None
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self) -> Self:
+        self._stack.enter_context(self._own_task_factory())
+        self._stack.enter_context(self._never_awaited())
+        if hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread():
+            self._stack.enter_context(self._timer())
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def pending(self) -> set[asyncio.Task[Any]]:
+        """Return the tasks that the reader's code has started and that have not ended."""
+        return set(self._tasks)
+
+    def forgotten(self) -> list[str]:
+        """Return how the reader wrote the calls that were never awaited."""
+        return [self.code.as_written(name) for name in dict.fromkeys(self._forgotten)]
+
+    @contextlib.contextmanager
+    def _own_task_factory(self) -> Iterator[None]:
+        earlier = self._loop.get_task_factory()
+
+        def factory(loop: asyncio.AbstractEventLoop, coro: Any, **kwargs: Any) -> Any:
+            make: Any = earlier or (lambda loop, coro, **kw: asyncio.Task(coro, loop=loop, **kw))
+            task = make(loop, coro, **kwargs)
+            if self.code.starts_a_task(sys._getframe(1)):  # no other way to see who called
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+            return task
+
+        self._loop.set_task_factory(factory)
+        try:
+            yield
+        finally:
+            self._loop.set_task_factory(earlier)
+
+    @contextlib.contextmanager
+    def _never_awaited(self) -> Iterator[None]:
+        try:
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                yield
+        finally:
+            for warning in caught:
+                if found := _NEVER_AWAITED.search(str(warning.message)):
+                    self._forgotten.append(found[1])
+                else:
+                    warnings.warn_explicit(
+                        warning.message, warning.category, warning.filename, warning.lineno
+                    )
+
+    @contextlib.contextmanager
+    def _timer(self) -> Iterator[None]:
+        earlier = signal.signal(signal.SIGALRM, self._on_alarm)
+        handle: asyncio.TimerHandle | None = None
+
+        def turn() -> None:
+            nonlocal handle
+            self._suspect = None
+            signal.setitimer(signal.ITIMER_REAL, _PATIENCE)
+            handle = self._loop.call_later(_PATIENCE / 10, turn)
+
+        turn()
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, earlier)
+            if handle:
+                handle.cancel()
+
+    def _on_alarm(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        signal.setitimer(signal.ITIMER_REAL, _PATIENCE / 2)
+        if not self.code.is_running(frame):
+            return
+        own = frame
+        while own and not self.code._is_own(own):
+            own = own.f_back
+        # Seen twice: a busy machine may have stopped the whole process for as long.
+        if own is not self._suspect:
+            self._suspect = own
+            return
+        self.is_blocking = True
+        raise BlockedLoopError("The event loop was blocked.")
+
+
+def misused(watch: Watch) -> str:
+    """Return what the reader's code does wrong whatever it was to do, or nothing."""
+    if watch.is_blocking:
+        return (
+            "Your code blocks the event loop: while it runs, nobody else gets a turn. What takes "
+            "time has to be awaited, as in await asyncio.sleep(...)."
+        )
+    if forgotten := watch.forgotten():
+        calls = enumerated(f"`{call}`" for call in forgotten)
+        were = "was" if len(forgotten) == 1 else "were"
+        return f"{calls} {were} not awaited: without await, nothing of it is ever done."
+    return ""
+
+
+def borrowed(watch: Watch, own: socketio.AsyncServer) -> str:
+    """Return that the answer uses the lesson's own server or clients, or nothing.
+
+    Args:
+        watch: What watched it.
+        own: The server that it was given.
+    """
+    if not (names := watch.code.strangers(own)):
+        return ""
+    used = enumerated(f"`{name}`" for name in names)
+    return f"Your function uses the lesson's own {used}, and not what the check hands over to it."
+
+
+def _function(answer: object) -> FunctionType | None:
+    """Return the function behind what can be called: a method, a partial, an object."""
+    for name in ("__wrapped__", "__func__", "func"):
+        if (inner := getattr(answer, name, None)) is not None:
+            return _function(inner)
+    if isinstance(answer, FunctionType):
+        return answer
+    call = inspect.getattr_static(type(answer), "__call__", None)
+    return call if isinstance(call, FunctionType) else None
+
+
+def _global_names(code: CodeType) -> list[str]:
+    """Return the global names that code uses, and the functions in it."""
+    names = [
+        instruction.argval
+        for instruction in dis.get_instructions(code)
+        if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME")
+    ]
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            names += _global_names(constant)
+    return list(dict.fromkeys(names))
