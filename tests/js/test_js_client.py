@@ -1,8 +1,6 @@
 """The official JavaScript client against ``python -m chatlib``, in processes of their own."""
 
-import json
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -10,45 +8,6 @@ import pytest
 
 HERE = Path(__file__).parent
 TIMEOUT = 60  # seconds, for all tests of one transport; each wait in them has a shorter one
-
-
-def cannot_run(reason):
-    """Skip on a learner's machine, fail in CI."""
-    if os.environ.get("CI"):
-        pytest.fail(reason, pytrace=False)
-    pytest.skip(reason)
-
-
-def versions(lock):
-    """Return the version of each package in a lock file, or nothing where there is no such file."""
-    if not lock.exists():
-        return {}
-    packages = json.loads(lock.read_text("utf-8"))["packages"]
-    return {path: package["version"] for path, package in packages.items() if path}
-
-
-@pytest.fixture(scope="module")
-def node():
-    """The path of Node.js, with the official client installed for it."""
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if node is None or npm is None:
-        cannot_run("Node.js with npm is not installed")
-    version = subprocess.run([node, "--version"], capture_output=True, text=True).stdout
-    if int(version.removeprefix("v").split(".")[0]) < 20:
-        cannot_run(f"Node.js 20 or later is needed, not {version}")
-    wanted = versions(HERE / "package-lock.json")
-    # npm keeps a lock file of what it has installed.
-    if versions(HERE / "node_modules" / ".package-lock.json") != wanted:
-        install = subprocess.run(
-            [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
-            cwd=HERE,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-        if install.returncode != 0:
-            cannot_run(f"npm cannot install socket.io-client:\n{install.stderr}")
-    return node
 
 
 @pytest.mark.parametrize(

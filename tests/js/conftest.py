@@ -1,0 +1,57 @@
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+HERE = Path(__file__).parent
+
+
+def cannot_run(reason):
+    """Skip on a learner's machine, fail in CI."""
+    if os.environ.get("CI"):
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+def versions(lock):
+    """Return the version of each package in a lock file, or nothing where there is no such file."""
+    if not lock.exists():
+        return {}
+    packages = json.loads(lock.read_text("utf-8"))["packages"]
+    return {path: package["version"] for path, package in packages.items() if path}
+
+
+@pytest.fixture(scope="session")
+def node():
+    """The path of Node.js, with the official packages installed for it."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node is None or npm is None:
+        cannot_run("Node.js with npm is not installed")
+    version = subprocess.run([node, "--version"], capture_output=True, text=True).stdout
+    if int(version.removeprefix("v").split(".")[0]) < 20:
+        cannot_run(f"Node.js 20 or later is needed, not {version}")
+    HERE.joinpath("node_modules").mkdir(exist_ok=True)
+    with FileLock(HERE / "node_modules" / ".installing", timeout=150):  # the other workers wait
+        install(npm)
+    return node
+
+
+def install(npm):
+    # npm keeps a lock file of what it has installed.
+    installed = versions(HERE / "node_modules" / ".package-lock.json")
+    if installed == versions(HERE / "package-lock.json"):
+        return
+    # Not `npm ci`: it would remove the lock together with the folder.
+    run = subprocess.run(
+        [npm, "install", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund"],
+        cwd=HERE,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    if run.returncode != 0:
+        cannot_run(f"npm cannot install the packages:\n{run.stderr}")
