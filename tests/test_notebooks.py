@@ -3,6 +3,7 @@
 The outputs themselves are compared by nbval, which pytest runs over the notebooks too.
 """
 
+import ast
 import re
 from pathlib import Path
 from statistics import median
@@ -17,7 +18,7 @@ from nbformat.v4 import (
     new_output,
 )
 
-from chatlib.lab.exercises import exercises
+from chatlib.lab.exercises import Prediction, Repair, exercises
 
 LESSONS = lessons()
 NAMES = [path.name for path in LESSONS]
@@ -29,6 +30,9 @@ NOT_IN_OUTPUTS = {
 }
 # A chat server's own, and python-engineio's: random, then a counter that begins with zeros.
 SOCKET_ID = r"~[A-Za-z0-9_-]{22}|(?<![\w-])[A-Za-z0-9_-]{16}AA[A-Za-z0-9_-]{2}(?![\w-])"
+
+FOLDED = {"outputs_hidden": True}
+CHAT = "## The chat so far"
 
 
 class Lesson:
@@ -42,6 +46,13 @@ class Lesson:
         self.texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
         self.text = "\n\n".join(self.texts)
         self.prose = re.sub(r"^```.*?^```$", "", self.text, flags=re.DOTALL | re.MULTILINE)
+        # What stands right before each code cell.
+        before = [None, *notebook.cells]
+        self.texts_before = [
+            text.source if text and text.cell_type == "markdown" else ""
+            for text, cell in zip(before, notebook.cells, strict=False)
+            if cell.cell_type == "code"
+        ]
 
     @classmethod
     def read(cls, path):
@@ -61,6 +72,44 @@ def output_text(output):
     parts = [output.get("text", ""), *output.get("data", {}).values()]
     parts += [output.get("ename", ""), output.get("evalue", ""), *output.get("traceback", [])]
     return re.sub(r"\x1b\[[\d;]*m", "", "\n".join(map(str, parts)))
+
+
+def is_exercise(cell):
+    return re.search(r"\bexercise\(.*\.check\(answer\)", cell.source) is not None
+
+
+def shows_something(cell):
+    """Tell whether a cell has a result to guess: not an exercise's, nor a source to read."""
+    return bool(cell.outputs) and not is_exercise(cell) and "getsource(" not in cell.source
+
+
+def asks(text):
+    """Tell whether a text ends with a question to the reader."""
+    *_, last = text.strip().split("\n\n")
+    return "?" in re.sub(r"`[^`]*`|\"[^\"]*\"", "", last)
+
+
+def is_folded(cell):
+    return "jupyter" in cell.metadata
+
+
+def first_line(output):
+    """Return what JupyterLab shows of an output that is folded, or nothing."""
+    text = output.get("text") or output.get("data", {}).get("text/plain") or ""
+    return text.split("\n")[0].rstrip()
+
+
+def says_nothing(line, source):
+    """Tell whether a line gives no answer away: what a client sends, a heading, the cell's own."""
+    if re.match(r"\S+ +→ server |\S+ +⚡ ", line) or not line or line.startswith("   "):
+        return True
+    strings = [node.value for node in ast.walk(parsed(source)) if isinstance(node, ast.Constant)]
+    return line in [str(string).strip() for string in strings]
+
+
+def parsed(source):
+    flags = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+    return compile(source, "<cell>", "exec", flags=flags)
 
 
 # -- the rules -------------------------------------------------------------------------------------
@@ -84,9 +133,18 @@ def small_cells(lesson):
     lengths = [len(lines(cell)) for cell in lesson.code]
     if not 2 <= median(lengths) <= 6:
         yield f"the median code cell has {median(lengths)} lines, not 2 to 6"
-    for cell, length in zip(lesson.code, lengths, strict=True):
-        if not 1 <= length <= 15:
+    for cell, before, length in zip(lesson.code, lesson.texts_before, lengths, strict=True):
+        most = 25 if before.startswith(CHAT) else 15
+        if not 1 <= length <= most:
             yield f"{length} lines in a code cell: {cell.source[:60]}"
+
+
+def twenty_five_minutes(lesson):
+    words, exercises = len(lesson.prose.split()), sum(map(is_exercise, lesson.code))
+    minutes = words / 200 + len(lesson.code) * 0.2 + exercises * 1.5
+    fewest = 9 if lesson.number == "00" else 14
+    if not fewest <= minutes <= 25:
+        yield f"{minutes:.0f} minutes, not {fewest} to 25: {words} words, {len(lesson.code)} cells"
 
 
 def enough_prose(lesson):
@@ -99,8 +157,31 @@ def plain_metadata(lesson):
     if lesson.notebook.metadata != METADATA:
         yield f"the metadata are {dict(lesson.notebook.metadata)}"
     for cell in lesson.notebook.cells:
-        if cell.metadata.keys() - {"tags"}:
+        folded = cell.metadata.get("jupyter", FOLDED)
+        if cell.metadata.keys() - {"tags", "jupyter"} or folded != FOLDED:
             yield f"a cell has the metadata {dict(cell.metadata)}"
+
+
+def questions_and_folds_go_together(lesson):
+    for cell, before in zip(lesson.code, lesson.texts_before, strict=True):
+        should = asks(before) and bool(cell.outputs) and not is_exercise(cell)
+        if should and not is_folded(cell):
+            yield f"asked about, and not folded: {cell.source[:60]}"
+        if is_folded(cell) and not should:
+            yield f"folded, and not asked about: {cell.source[:60]}"
+
+
+def folds_do_not_give_answers(lesson):
+    for cell in filter(is_folded, lesson.code):
+        if cell.outputs and not says_nothing(line := first_line(cell.outputs[0]), cell.source):
+            yield f"the fold shows {line!r}: {cell.source[:60]}"
+
+
+def half_is_asked_about(lesson):
+    shown = [cell for cell in lesson.code if shows_something(cell)]
+    asked = [cell for cell in shown if is_folded(cell)]
+    if 2 * len(asked) < len(shown):
+        yield f"{len(asked)} of {len(shown)} cells that show something are asked about first"
 
 
 def everything_compared(lesson):
@@ -167,16 +248,21 @@ def shape(lesson):
         "After this lesson you can": r"\*\*After this lesson you can\*\*\n\n- ",
         "Recap": r"^## Recap$",
     }
-    if lesson.number != "00":
-        wanted |= {
-            "The same in JavaScript": r"^## The same in JavaScript$",
-            "a fence of JavaScript": r"^```js\n",
-            "Your turn": r"^## Your turn$",
-        }
+    if "01" <= lesson.number <= "05":
+        wanted |= {"The chat so far": rf"^{CHAT}$"}
     found = [re.search(pattern, lesson.text, re.MULTILINE) for pattern in wanted.values()]
     for part, place in zip(wanted, found, strict=True):
         if not place:
             yield f"there is no {part}"
+
+
+def javascript_beside_the_python(lesson):
+    with_fence = [text for text in lesson.texts if re.search(r"^```js\n", text, re.MULTILINE)]
+    fewest = 2 if lesson.number == "00" else 3
+    if len(with_fence) < fewest:
+        yield f"{len(with_fence)} texts with JavaScript, not {fewest} or more"
+    if lesson.texts[0] in with_fence:
+        yield "there is JavaScript before the reader knows a word of it"
 
 
 def leads_to_the_next(lesson):
@@ -204,19 +290,44 @@ def links_lead_somewhere(lesson):
 
 
 def exercises_are_all_there(lesson):
-    numbers = [one.number for one in exercises() if one.number.startswith(lesson.number)]
-    checks = [
-        cell for cell in lesson.code if re.search(r"\bexercise\(.*\.check\(answer\)", cell.source)
-    ]
-    wanted = {number: f'\n\n\nawait exercise("{number}").check(answer)' for number in numbers}
-    starters = {one.number: one.starter.strip() for one in exercises()}
-    if lesson.number != "00" and not 2 <= len(numbers) <= 3:
-        yield f"{len(numbers)} exercises, not two or three"
-    if [cell.source for cell in checks] != [starters[n] + call for n, call in wanted.items()]:
-        yield f"its cells of exercises are not the starters of {numbers}, each with its check"
+    own = {one.number: one for one in exercises() if one.number.startswith(lesson.number)}
+    checks = [cell for cell in lesson.code if is_exercise(cell)]
+    if not 3 <= len(own) <= 6:
+        yield f"{len(own)} exercises, not three to six"
+    if sorted(cell.source for cell in checks) != sorted(map(cell_of, own.values())):
+        yield f"its cells of exercises are not the starters of {[*own]}, each with its check"
     for cell in checks:
         if not any("Not yet" in output_text(output) for output in cell.outputs):
             yield f"a starter that is not a calm not yet: {cell.source[:60]}"
+
+
+def exercises_stand_where_their_idea_is(lesson):
+    places = [place for place, cell in enumerate(lesson.code) if is_exercise(cell)]
+    if places and places[-1] - places[0] < len(lesson.code) / 3:
+        yield f"the exercises are the code cells {places} of {len(lesson.code)}"
+
+
+def tasks_come_before_their_exercises(lesson):
+    for cell, before in zip(lesson.code, lesson.texts_before, strict=True):
+        if not is_exercise(cell):
+            continue
+        number = re.search(r"exercise\(\"(.*?)\"\)", cell.source)[1]
+        if f"**{number}**" not in before:
+            yield f"the text before it does not begin the task: {cell.source[:60]}"
+        one = next((one for one in exercises() if one.number == number), None)
+        server = f"```python\n{one.server_source.strip()}\n```" if is_prediction(one) else ""
+        if server not in lesson.text:
+            yield f"the server of the prediction {number} is not in the lesson"
+
+
+def is_prediction(one):
+    return isinstance(one, Prediction) and bool(one.server_source.strip())
+
+
+def cell_of(one):
+    """Return the source of the cell that an exercise is done in."""
+    show = f'await exercise("{one.number}").show(answer)\n' * isinstance(one, Repair)
+    return f'{one.starter.strip()}\n\n\n{show}await exercise("{one.number}").check(answer)'
 
 
 def closes_its_lab(lesson):
@@ -228,9 +339,13 @@ def closes_its_lab(lesson):
 RULES = [
     executed_in_order,
     one_sitting,
+    twenty_five_minutes,
     small_cells,
     enough_prose,
     plain_metadata,
+    questions_and_folds_go_together,
+    folds_do_not_give_answers,
+    half_is_asked_about,
     everything_compared,
     no_sleep,
     errors_are_meant,
@@ -238,9 +353,12 @@ RULES = [
     stable_outputs,
     pictures_have_a_text_form,
     shape,
+    javascript_beside_the_python,
     leads_to_the_next,
     links_lead_somewhere,
     exercises_are_all_there,
+    exercises_stand_where_their_idea_is,
+    tasks_come_before_their_exercises,
     closes_its_lab,
 ]
 
@@ -272,7 +390,8 @@ def test_a_lesson_has_the_same_outputs_each_time(path):
 # -- the rules themselves --------------------------------------------------------------------------
 
 WORDS = " word" * 60
-STARTERS = {one.number: one.starter.strip() for one in exercises()}
+PICTURE = "alice  → server  say\nserver → bob     said"
+EXERCISES = {one.number: one for one in exercises()}
 
 
 def code(source="first = 1\nsecond = 2", *outputs, tags=None):
@@ -291,34 +410,48 @@ def an_error(*traceback):
     return new_output("error", ename="KeyError", evalue="'x'", traceback=list(traceback))
 
 
-def exercise_cell(number, text="… Not yet."):
-    source = f'{STARTERS[number]}\n\n\nawait exercise("{number}").check(answer)'
-    return code(source, prints(text))
+def exercise_cells(one):
+    server = f"```python\n{one.server_source.strip()}\n```\n\n" if is_prediction(one) else ""
+    return [
+        new_markdown_cell(f"{server}**{one.number}** Do this.{WORDS}"),
+        code(cell_of(one), prints("… Not yet.")),
+    ]
 
 
 def a_good_lesson():
     """Return a made-up lesson 03 that breaks no rule."""
+    first, *others = [one for one in EXERCISES.values() if one.number.startswith("03")]
     cells = [
         new_markdown_cell(
             "# 03 · A title\n\nWhat it is about.\n\n**After this lesson you can**\n\n- do it.\n\n"
-            "You need [lesson 02](02_emit_and_on.ipynb).\n\n"
-            "## The same in JavaScript\n\n```js\nio.emit();\n```\n\nThat was it."
+            "You need [lesson 02](02_emit_and_on.ipynb)."
         ),
         code("lab = await Lab.open(io)\npass"),
+        *exercise_cells(first),
     ]
-    for _ in range(10):
-        cells += [new_markdown_cell(f"Now{WORDS}."), code()]
+    for number in range(10):
+        fence = "\n\n```js\nio.emit();\n```" * (number < 4)
+        cells += [new_markdown_cell(f"Now{WORDS}.{fence}"), code()]
     cells += [
         new_markdown_cell(f"This error is meant.{WORDS}"),
         code("raise KeyError('x')\npass", an_error("KeyError: 'x'"), tags=["raises-exception"]),
-        new_markdown_cell(f"A picture.{WORDS}"),
-        code("show()\npass", displays({"image/svg+xml": "<svg/>", "text/plain": "a → b"})),
-        new_markdown_cell(f"## Your turn\n\n{WORDS}{WORDS}{WORDS}"),
-        *[exercise_cell(number) for number in STARTERS if number.startswith("03")],
+        new_markdown_cell(f"{CHAT}\n\nA picture.{WORDS} Who hears it?"),
+        code("show()\npass", displays({"image/svg+xml": "<svg/>", "text/plain": PICTURE})),
+        *[cell for one in others for cell in exercise_cells(one)],
         code("await lab.close()"),
         new_markdown_cell("## Recap\n\n- It.\n\n**Next:** [04 · Rooms](04_rooms.ipynb)."),
     ]
-    return numbered(new_notebook(cells=cells, metadata=METADATA))
+    notebook = numbered(new_notebook(cells=cells, metadata=METADATA))
+    fold(picture_cell(notebook))
+    return notebook
+
+
+def fold(cell):
+    cell.metadata["jupyter"] = dict(FOLDED)
+
+
+def picture_cell(notebook):
+    return next(cell for cell in codes(notebook) if cell.source.startswith("show()"))
 
 
 def numbered(notebook):
@@ -376,7 +509,7 @@ def with_cells(number):
 
 
 def fewer_cells(notebook):
-    del notebook.cells[2:14]
+    del notebook.cells[4:20]
     numbered(notebook)
 
 
@@ -434,11 +567,6 @@ def without_exercise(notebook):
     numbered(notebook)
 
 
-def swapped_exercises(notebook):
-    first, second = (c for c in codes(notebook) if "03.1" in c.source or "03.2" in c.source)
-    first.source, second.source = second.source, first.source
-
-
 def in_exercise(old, new):
     def change(notebook):
         cell = next(cell for cell in codes(notebook) if 'exercise("03.1")' in cell.source)
@@ -448,6 +576,52 @@ def in_exercise(old, new):
     return change
 
 
+def change_picture(change):
+    return lambda notebook: change(picture_cell(notebook))
+
+
+def unfolded(cell):
+    del cell.metadata["jupyter"]
+
+
+def answers_at_once(cell):
+    cell.outputs.insert(0, prints("bob heard hi\n"))
+
+
+def folded_otherwise(cell):
+    cell.metadata["jupyter"] = {"source_hidden": True}
+
+
+def at_the_end(notebook):
+    tasks = [cell for cell in notebook.cells if re.search(r"03\.\d", cell.source)]
+    notebook.cells = [cell for cell in notebook.cells if cell not in tasks] + tasks
+    numbered(notebook)
+
+
+def fewer_fences(notebook):
+    for cell in notebook.cells[6:]:
+        cell.source = cell.source.replace("```js", "```python")
+
+
+def early_fence(notebook):
+    notebook.cells[0].source += "\n\n```js\nio.emit();\n```"
+
+
+def more_pictures(notebook):
+    for cell in codes(notebook)[3:6]:
+        cell.outputs.append(displays({"image/svg+xml": "<svg/>", "text/plain": PICTURE}))
+
+
+def another_task(notebook):
+    for cell in notebook.cells:
+        cell.source = cell.source.replace("**03.1**", "**03.9**")
+
+
+def another_server(notebook):
+    for cell in notebook.cells:
+        cell.source = cell.source.replace("```python\n", "```python\n# other\n")
+
+
 def solved_exercise(notebook):
     cell = next(cell for cell in codes(notebook) if 'exercise("03.1")' in cell.source)
     cell.outputs = [prints("✓ Right.")]
@@ -455,6 +629,8 @@ def solved_exercise(notebook):
 
 BROKEN = [
     (executed_in_order, "a null count", null_count),
+    (twenty_five_minutes, "too many words", in_prose(WORDS, WORDS * 5)),
+    (twenty_five_minutes, "too few words", in_prose(WORDS, "")),
     (executed_in_order, "another order", swapped_counts),
     (one_sitting, "too few cells", fewer_cells),
     (one_sitting, "too many cells", with_cells(20)),
@@ -470,6 +646,13 @@ BROKEN = [
     (plain_metadata, "a version", metadata(language_info={"name": "python", "version": "3.12"})),
     (plain_metadata, "something more", metadata(widgets={})),
     (plain_metadata, "a cell's", cell_metadata),
+    (plain_metadata, "folded in another way", change_picture(folded_otherwise)),
+    (questions_and_folds_go_together, "not folded", change_picture(unfolded)),
+    (questions_and_folds_go_together, "not asked", in_prose("Who hears it?", "Bob hears it.")),
+    (questions_and_folds_go_together, "asked earlier", in_prose("hears it?", "hears it?\n\nGo.")),
+    (questions_and_folds_go_together, "only in code", in_prose(" Who hears it?", " Use `?`.")),
+    (folds_do_not_give_answers, "printed", change_picture(answers_at_once)),
+    (half_is_asked_about, "too few", more_pictures),
     (everything_compared, "ignored", in_code("# NBVAL_IGNORE_OUTPUT\nfirst = 1")),
     (everything_compared, "skipped", in_code("first = 1  # NBVAL_SKIP")),
     (everything_compared, "the older name", in_code("# PYTEST_VALIDATE_IGNORE_OUTPUT")),
@@ -504,9 +687,10 @@ BROKEN = [
     (shape, "no paragraph", in_prose("What it is about.\n\n", "")),
     (shape, "no aim", in_prose("After this lesson", "Now")),
     (shape, "no list of aims", in_prose("- do it.", "do it.")),
-    (shape, "no JavaScript", in_prose("```js", "```python")),
-    (shape, "no heading", in_prose("## The same in JavaScript", "JavaScript:")),
-    (shape, "no turn", in_prose("## Your turn", "Your turn")),
+    (shape, "no chat", in_prose(CHAT, "## Chat")),
+    (javascript_beside_the_python, "none", in_prose("```js", "```python")),
+    (javascript_beside_the_python, "too little", fewer_fences),
+    (javascript_beside_the_python, "at the start", early_fence),
     (shape, "no recap", in_prose("## Recap", "Recap")),
     (leads_to_the_next, "none", in_prose("**Next:** ", "")),
     (leads_to_the_next, "another", in_prose("(04_rooms.ipynb)", "(05_direct_messages.ipynb)")),
@@ -515,12 +699,14 @@ BROKEN = [
     (links_lead_somewhere, "to a folder", in_prose("(04_rooms", "(notebooks/04_rooms")),
     (links_lead_somewhere, "another number", in_prose("[lesson 02]", "[lesson 01]")),
     (exercises_are_all_there, "one missing", without_exercise),
-    (exercises_are_all_there, "another order", swapped_exercises),
     (exercises_are_all_there, "another starter", in_exercise("sid, text", "sid, words")),
     (exercises_are_all_there, "an answer in it", in_exercise("...", "pass")),
     (exercises_are_all_there, "another's check", in_exercise('"03.1"', '"03.2"')),
     (exercises_are_all_there, "more after it", in_exercise("(answer)", "(answer)\nprint()")),
     (exercises_are_all_there, "solved", solved_exercise),
+    (exercises_stand_where_their_idea_is, "all at the end", at_the_end),
+    (tasks_come_before_their_exercises, "another's task", another_task),
+    (tasks_come_before_their_exercises, "another server", another_server),
     (closes_its_lab, "left open", in_code("pass", index=-1)),
 ]  # fmt: skip
 
@@ -551,13 +737,13 @@ def test_no_rule_is_without_a_test():
 @pytest.mark.parametrize(
     ("rule", "change"),
     [
-        (one_sitting, with_cells(13)),
+        (one_sitting, with_cells(8)),
         (everything_compared, in_code("# NBVAL_IGNORE_OUTPUT, because it is random\nfirst()")),
         (everything_compared, tagged("nbval-skip", source="# Skipped, because it is slow.")),
         (no_sleep, in_code("sleepy = asleep(1)")),
         (stable_outputs, in_output("rooms and/or people, 3/4, /red, http://example.org/a/b")),
         (stable_outputs, in_output("recieve-message everybody_who_listens")),
-        (links_lead_somewhere, in_prose("That was it.", "See [it](https://socket.io/docs/v4).")),
+        (links_lead_somewhere, in_prose("A picture.", "See [it](https://socket.io/docs/v4).")),
     ],
 )
 def test_a_rule_does_not_find_what_is_allowed(rule, change):
@@ -576,9 +762,8 @@ def test_lesson_00_is_shorter():
     notebook = a_good_lesson()
     fewer_cells(notebook)
     assert list(one_sitting(Lesson("00_start_here.ipynb", notebook))) == []
-    in_prose("## Your turn", "## A check")(notebook)
+    in_prose(CHAT, "## A chat")(notebook)
     in_prose("# 03 ·", "# 00 ·")(notebook)
-    in_prose("## The same in JavaScript", "##")(notebook)
     assert list(shape(Lesson("00_start_here.ipynb", notebook))) == []
 
 

@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import re
 import textwrap
+import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -138,6 +139,8 @@ class Exercise:
                 pass  # the watch has noticed
             except Exception as error:  # noqa: BLE001  (the reader's code may raise anything)
                 found = _told(error)
+                # What was not awaited is noticed when nothing holds it any more.
+                traceback.clear_frames(error.__traceback__)
         return misused(watch) or (found and (borrowed(watch, io) or found))
 
 

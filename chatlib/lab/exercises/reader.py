@@ -83,6 +83,18 @@ class Code:
             frame = frame.f_back
         return frame is not None and self._is_own(frame)
 
+    @contextlib.contextmanager
+    def keeping_servers(self) -> Iterator[None]:
+        """Take the handlers away again that the answer gives to servers of the lesson's."""
+        servers = [one for one in self._globals.values() if isinstance(one, socketio.AsyncServer)]
+        kept = [{space: dict(found) for space, found in io.handlers.items()} for io in servers]
+        try:
+            yield
+        finally:
+            for io, handlers in zip(servers, kept, strict=True):
+                io.handlers.clear()
+                io.handlers.update(handlers)
+
     def strangers(self, own: object) -> list[str]:
         """Return the names by which the answer uses a server or a client of the lesson's.
 
@@ -99,16 +111,21 @@ class Code:
         ]
 
     def as_written(self, name: str) -> str:
-        """Return how the answer calls something without awaiting it: ``io.emit(...)``."""
-        nodes = list(ast.walk(self.tree() or ast.Pass()))
-        awaited = {node.value for node in nodes if isinstance(node, ast.Await)}
-        calls = [
+        """Return how the answer calls something without awaiting it, ``io.emit(...)``, if it does.
+
+        Args:
+            name: The last part of what is called: ``emit``.
+        """
+        if (tree := self.tree()) is None:
+            return f"{name}(...)"
+        awaited = {node.value for node in ast.walk(tree) if isinstance(node, ast.Await)}
+        calls = (
             ast.unparse(node.func)
-            for node in nodes
+            for node in ast.walk(tree)
             if isinstance(node, ast.Call) and node not in awaited
-        ]
-        fits = (call for call in calls if call.rpartition(".")[2] == name)
-        return f"{next(fits, name)}(...)"
+        )
+        found = next((call for call in calls if call.rpartition(".")[2] == name), "")
+        return found and f"{found}(...)"
 
     def _is_own(self, frame: FrameType) -> bool:
         return bool(self._globals) and frame.f_globals is self._globals
@@ -137,6 +154,7 @@ class Watch:
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
+        self._stack.enter_context(self.code.keeping_servers())
         self._stack.enter_context(self._own_task_factory())
         self._stack.enter_context(self._never_awaited())
         if hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread():
@@ -157,7 +175,8 @@ class Watch:
 
     def forgotten(self) -> list[str]:
         """Return how the reader wrote the calls that were never awaited."""
-        return [self.code.as_written(name) for name in dict.fromkeys(self._forgotten)]
+        calls = map(self.code.as_written, dict.fromkeys(self._forgotten))
+        return [call for call in calls if call]
 
     @contextlib.contextmanager
     def _own_task_factory(self) -> Iterator[None]:
