@@ -15,9 +15,9 @@ def door(body, before=IMPORT):
     )
 
 
-def say(connect, say):
+def say(connect, say, inside="", before=""):
     return (
-        'def answer(io, is_known):\n    @io.on("connect")\n'
+        f'{before}def answer(io, is_known):\n    {inside}\n    @io.on("connect")\n'
         f"    async def connect(sid, environ, auth):\n        {connect}\n\n"
         '    @io.on("say")\n'
         f"    async def say(sid, text):\n        {say}"
@@ -28,10 +28,22 @@ def tabs(*lines):
     return "\n    ".join(["async def answer(laptop, phone, url):", *lines])
 
 
+def present(save, emit="{'text': text, 'from': me}", options="to='inside'", before=""):
+    return (
+        'def answer(io, user_of):\n    @io.on("connect")\n'
+        "    async def connect(sid, environ, auth):\n        user = user_of(auth)\n"
+        f"        if user is None:\n            return False\n        {save}\n"
+        "        await io.enter_room(sid, 'inside')\n\n"
+        '    @io.on("say")\n    async def say(sid, text):\n'
+        f"        me = await io.get_session(sid)\n        {before}\n"
+        f"        await io.emit('news', {emit}, {options})"
+    )
+
+
 async def test_09_1():
     await check_exercise(
         exercise("09.1"),
-        [
+        wrong=[
             (door("pass"), "dave came with no auth and was let in"),
             (door(REFUSE), "alice came with {'passcode': 'tea'} and should have been let in"),
             (door(f"if auth['passcode'] != 'tea': {REFUSE}"), "TypeError"),
@@ -53,6 +65,64 @@ async def test_09_1():
                 door(f"if not auth or auth.get('passcode') != 'tea': {REFUSE}", before=""),
                 "not 'Connection refused by server'",
             ),
+            (  # the exception is made, and not raised
+                door(
+                    "if not isinstance(auth, dict) or auth.get('passcode') != 'tea': "
+                    "return ConnectionRefusedError('The passcode is wrong.')"
+                ),
+                "dave came with no auth and was let in",
+            ),
+            (  # the names of the first scene
+                door(
+                    "if not isinstance(auth, dict) or auth.get('passcode') != 'tea' or "
+                    f"auth.get('name', 'alice') != 'alice': {REFUSE}"
+                ),
+                "erin came with {'name': 'mallory', 'passcode': 'tea'}",
+            ),
+            (
+                door(f"if not isinstance(auth, dict) or 'tea' not in auth.values(): {REFUSE}"),
+                "mallory came with the auth {'password': 'tea'} and was let in",
+            ),
+        ],
+        right=[
+            door(
+                "try:\n            assert auth['passcode'] == 'tea'\n"
+                "        except Exception:\n"
+                f"            {REFUSE} from None"
+            ),
+            door(
+                "match auth:\n            case {'passcode': 'tea'}: pass\n"
+                f"            case _: {REFUSE}"
+            ),
+            (
+                "import socketio.exceptions\n\n\ndef is_wrong(auth):\n"
+                "    return not hasattr(auth, 'get') or auth.get('passcode') != 'tea'\n\n\n"
+                "async def answer(io):\n"
+                "    def connect(sid, environ, credentials):\n"
+                "        if is_wrong(credentials):\n"
+                "            raise socketio.exceptions.ConnectionRefusedError("
+                "'The passcode is wrong.')\n\n"
+                "    io.on('connect', connect)"
+            ),
+            (
+                f"{IMPORT}import socketio\n\n\nclass Door(socketio.AsyncNamespace):\n"
+                "    async def on_connect(self, sid, environ, auth):\n"
+                "        if not isinstance(auth, dict) or auth.get('passcode') != 'tea':\n"
+                f"            {REFUSE}\n\n\n"
+                "def answer(io):\n    io.register_namespace(Door('/'))"
+            ),
+            door(
+                "print(auth)\n        known = isinstance(auth, dict) and auth.get('passcode')\n"
+                f"        if known != 'tea': {REFUSE}\n"
+                "        await io.enter_room(sid, 'inside')\n"
+                "        io.start_background_task(io.emit, 'welcome', 'hi', to=sid)\n"
+                "        return True"
+            ),
+            door(
+                "import hmac\n        word = auth.get('passcode') if isinstance(auth, dict) else ''"
+                "\n        right = isinstance(word, str) and hmac.compare_digest(word, 'tea')\n"
+                f"        if not right: {REFUSE}"
+            ),
         ],
     )
 
@@ -60,9 +130,11 @@ async def test_09_1():
 async def test_09_2():
     known = partial(say, "return await is_known(auth)")
     inside = "await io.emit('news', text, to='inside')"
+    ask = "if not await is_known(auth): return False\n        "
+    enter = f"{ask}await io.enter_room(sid, 'inside')"
     await check_exercise(
         exercise("09.2"),
-        [
+        wrong=[
             (known("await io.emit('news', text)"), 'dave should not have heard "news"'),
             (
                 say(
@@ -79,9 +151,24 @@ async def test_09_2():
                 ),
                 "dave is not known, and was let in",
             ),
-            (
+            (  # never asks
                 say("await io.enter_room(sid, 'inside')", inside),
-                'dave should not have heard "news"',
+                "is_known was never called",
+            ),
+            (
+                say(
+                    "if auth: await io.enter_room(sid, 'inside')\n        else: return False",
+                    inside,
+                ),
+                "is_known was never called",
+            ),
+            (
+                say(
+                    "if not auth or auth['name'] not in ('alice', 'bob', 'carol'): return False\n"
+                    "        await io.enter_room(sid, 'inside')",
+                    inside,
+                ),
+                "alice came, and is_known was never called",
             ),
             (
                 say(
@@ -89,15 +176,86 @@ async def test_09_2():
                     "        await io.enter_room(sid, 'inside')",
                     inside,
                 ),
-                "is_known(auth) needs an await",
+                "`is_known(...)` was not awaited",
+            ),
+            (
+                say(enter, "await io.emit('news', text, to='inside', skip_sid=sid)"),
+                'alice should have heard "news"',
+            ),
+            (say(enter, "io.emit('news', text, to='inside')"), "`io.emit(...)` was not awaited"),
+            (
+                say("if not await is_known(auth['name']): return False", inside),
+                "is_known was asked for something else",
+            ),
+            (
+                say(f"{ask}io.enter_room(sid, 'inside')", inside),
+                "`io.enter_room(...)` was not awaited",
+            ),
+            (
+                say(enter, "await io.emit('news', 'hello', to='inside')"),
+                'should have carried "a secret"',
             ),
             (
                 say(
-                    "if not await is_known(auth): return False\n"
-                    "        await io.enter_room(sid, 'inside')",
-                    "await io.emit('news', text, to='inside', skip_sid=sid)",
+                    "if await is_known(auth): return False\n        await io.enter_room(sid, 'in')",
+                    inside,
                 ),
-                'alice should have heard "news"',
+                "alice is known, and was not let in",
+            ),
+        ],
+        right=[
+            say(
+                "known = await asyncio.create_task(is_known(auth))\n"
+                "        if not known: return False\n"
+                "        await io.enter_room(sid, 'inside')",
+                inside,
+                before="import asyncio\n\n\n",
+            ),
+            say(
+                f"{ask}friends.add(sid)",
+                "if friends: await io.emit('news', text, to=[*friends])",
+                inside="friends = set()",
+            ),
+            say(
+                f"{ask}friends.append(sid)",
+                "for friend in friends: await io.emit('news', text, room=friend)",
+                inside="friends = []",
+            ),
+            say(
+                "if not await is_known(auth): raise ConnectionRefusedError('no')\n"
+                "        await io.enter_room(sid, 7)",
+                "io.start_background_task(io.emit, 'news', text, 7)",
+                before=IMPORT,
+            ),
+            say(
+                f"{enter}; await io.emit('hello', 'you', to=sid)",
+                f"print(text); await io.emit('said', 1, to='inside'); {inside}; return 'ok'",
+            ),
+            (
+                "import socketio\n\n\nclass Door(socketio.AsyncNamespace):\n"
+                "    async def on_connect(self, sid, environ, auth):\n"
+                "        if not await self.is_known(auth): return False\n"
+                "        await self.enter_room(sid, 'inside')\n\n"
+                "    async def on_say(self, sid, text):\n"
+                "        await self.emit('news', text, room='inside')\n\n\n"
+                "def answer(io, is_known):\n    Door.is_known = staticmethod(is_known)\n"
+                "    io.register_namespace(Door('/'))"
+            ),
+            (
+                "import asyncio\n\n\nasync def answer(io, is_known):\n"
+                "    texts = asyncio.Queue()\n\n"
+                "    async def tell():\n"
+                "        await io.emit('news', texts.get_nowait(), 'inside')\n\n"
+                "    async def pass_on():\n        await asyncio.sleep(0.02)\n"
+                "        asyncio.create_task(tell())\n\n"
+                "    async def connect(sid, environ, auth):\n"
+                "        known = await is_known(auth)\n"
+                "        if known: await io.enter_room(sid, 'inside')\n"
+                "        return known\n\n"
+                "    def say(sid, text):\n"
+                "        texts.put_nowait(text)\n"
+                "        io.start_background_task(pass_on)\n\n"
+                "    io.on('connect', connect)\n    io.on('say', say)"
             ),
         ],
     )
@@ -105,21 +263,18 @@ async def test_09_2():
 
 async def test_09_3():
     connect = "await laptop.connect(url, auth={'passcode': 'tea'})"
+    phone = "await phone.connect(url, auth={'token': mine['token']})"
+    handler = ["@laptop.on('session')", "async def session(mine):", f"    {phone}"]
     await check_exercise(
         exercise("09.3"),
-        [
+        wrong=[
             (tabs(connect), "the phone should be connected"),
             (
                 tabs(connect, "await phone.connect(url, auth={'passcode': 'tea'})"),
                 "are two users",
             ),
             (
-                tabs(
-                    "mine = {}",
-                    "laptop.on('session', mine.update)",
-                    connect,
-                    "await phone.connect(url, auth={'token': mine['token']})",
-                ),
+                tabs("mine = {}", "laptop.on('session', mine.update)", connect, phone),
                 "Your code raised KeyError: 'token'",
             ),
             (tabs("await laptop.connect(url)"), "This chat needs a passcode."),
@@ -143,5 +298,234 @@ async def test_09_3():
                 ),
                 "The token is not valid.",
             ),
+            (  # right as long as the network is slow
+                tabs(connect, *handler),
+                'The desk had no handler for "session" when it came',
+            ),
+            (
+                "import asyncio\n\n\n"
+                + tabs(
+                    connect,
+                    "came = asyncio.get_running_loop().create_future()",
+                    "laptop.on('session', came.set_result)",
+                    "mine = await came",
+                    phone,
+                ),
+                'The desk had no handler for "session" when it came',
+            ),
+            (
+                tabs("laptop.connect(url, auth={'passcode': 'tea'})"),
+                "`laptop.connect(...)` was not awaited",
+            ),
+            (
+                tabs(*handler[:2], f"    {phone.removeprefix('await ')}", connect),
+                "`phone.connect(...)` was not awaited",
+            ),
+            (
+                tabs(
+                    connect,
+                    "await phone.connect(url, auth={'passcode': 'tea', 'token': 'laptop'})",
+                ),
+                "The token is not valid.",
+            ),
+        ],
+        right=[
+            "import asyncio\n\n\n"
+            + tabs(
+                "came = asyncio.get_running_loop().create_future()",
+                "laptop.on('session', came.set_result)",
+                connect,
+                "mine = await came",
+                phone,
+            ),
+            "import asyncio\n\n\n"
+            + tabs(
+                "came = asyncio.Queue()",
+                "laptop.on('session', came.put)",
+                connect,
+                "token = (await came.get())['token']",
+                "await phone.connect(url, auth={'token': token})",
+            ),
+            "import asyncio\n\n\n"
+            + tabs(
+                "ready, mine = asyncio.Event(), {}",
+                "@laptop.event",
+                "def session(data):",
+                "    mine.update(data)",
+                "    ready.set()",
+                connect,
+                "await ready.wait()",
+                phone,
+            ),
+            "import asyncio\n\n\n"
+            + tabs(
+                "def session(mine):",
+                "    auth = {'token': mine['token'], 'userId': mine['userId'], 'name': 'me'}",
+                "    asyncio.create_task(phone.connect(url, auth=auth))",
+                "laptop.on('session', session)",
+                connect,
+            ),
+            tabs(
+                "@laptop.on('*')",
+                "async def heard(event, data):",
+                "    if event == 'session':",
+                "        await phone.connect(url, auth={'token': data['token']})",
+                connect,
+                "print('laptop is in')",
+            ),
+            (
+                "import socketio\n\n\nclass Laptop(socketio.AsyncClientNamespace):\n"
+                "    async def on_session(self, mine):\n"
+                "        await self.phone.connect(self.url, auth={'token': mine['token']})\n\n\n"
+                "async def answer(desk, tablet, address):\n"
+                "    Laptop.phone, Laptop.url = tablet, address\n"
+                "    desk.register_namespace(Laptop('/'))\n"
+                "    await desk.connect(address, auth={'passcode': 'tea', 'name': 'x'})"
+            ),
         ],
     )
+
+
+def guess(knock, say, inside, tea):
+    return (
+        f"answer = {{\n    'knock(dave)': {knock!r},\n"
+        f"""    'alice.emit("say", {{"text": "hi"}})': {say!r},\n"""
+        f"""    'alice.emit("say", {{"room": "inside", "text": "hi"}})': {inside!r},\n"""
+        f"""    'bob.emit("say", {{"room": "tea", "text": "hi"}})': {tea!r},\n}}"""
+    )
+
+
+async def test_09_4():
+    friends, everybody = ["alice", "bob", "carol"], ["alice", "bob", "carol", "dave"]
+    at_the_door = "who is at the door is among them"
+    refused = "Dave was refused, and never entered the room"
+    group = "The group that Bob joined is the room room:inside"
+    name = "Whoever knows a group's name can write to it"
+    await check_exercise(
+        exercise("09.4"),
+        wrong=[
+            (guess(friends, friends, ["bob"], ["carol"]), at_the_door),
+            (guess([], friends, ["bob"], ["carol"]), at_the_door),
+            (guess(["dave"], friends, ["bob"], ["carol"]), at_the_door),
+            (guess(everybody, everybody, ["bob"], ["carol"]), refused),
+            (guess(everybody, ["bob", "carol"], ["bob"], ["carol"]), refused),
+            (guess(everybody, friends, friends, ["carol"]), group),
+            (guess(everybody, friends, [], ["carol"]), group),
+            (guess(everybody, friends, ["bob"], []), name),
+            (guess(everybody, friends, ["bob"], ["bob", "carol"]), name),
+        ],
+        right=[
+            guess("everyone", friends, ["bob"], ["carol"]),
+            guess(tuple(everybody), set(friends), "bob", "carol"),
+            guess(set(everybody), tuple(friends), ("bob",), {"carol"}),
+            guess("alice, bob, carol and dave", "alice bob carol", ["bob"], "carol"),
+            guess(everybody[::-1], friends[::-1], {"bob"}, ["carol"]),
+        ],
+    )
+
+
+async def test_09_5():
+    clean = "await io.save_session(sid, {'user': user, 'name': auth['name']})"
+    leaky = "await io.save_session(sid, auth | {'user': user})"
+    await check_exercise(
+        exercise("09.5"),
+        wrong=[
+            (
+                present(leaky, options="to='inside', skip_sid=sid"),
+                'bob heard "news" with the token of alice in it: whoever has that is alice',
+            ),
+            (
+                present(leaky, "{'text': text, 'from': me | {'name': 'alice'}}"),
+                "with the token of alice in it",
+            ),
+            (
+                present("await io.save_session(sid, {'user': user, 'key': auth['token']})"),
+                "with the token of alice in it",
+            ),
+            (
+                present(clean, options="to='inside', skip_sid=sid"),
+                'alice should have heard "news" once, and not 0 times',
+            ),
+            (
+                present(clean, "{'text': text}"),
+                'the "user" in "from" should have been \'u-17\', and it is missing',
+            ),
+            (
+                present(clean, "{'text': text, 'from': me['name']}"),
+                'the "user" in "from" should have been',
+            ),
+            (
+                present("await io.save_session(sid, {'user': user})"),
+                'the "name" in "from" should have been \'alice\', and it is missing',
+            ),
+            (
+                present("await io.save_session(sid, auth)", before="me.pop('token')"),
+                "the \"user\" in \"from\" should have been 'u-17', not 'u-0'",
+            ),
+            (
+                present("io.save_session(sid, {'user': user, 'name': auth['name']})"),
+                "`io.save_session(...)` was not awaited",
+            ),
+            (
+                present(clean.replace("auth['name']", "'alice'")),
+                "the \"name\" in \"from\" should have been 'bob', not 'alice'",
+            ),
+            (
+                present(clean, "{'text': 'milk?', 'from': me}"),
+                'the "text" of "news" should have been \'no, thanks\'',
+            ),
+            (
+                present(clean).replace("if user is None", "if auth is None"),
+                "dave has no token, and was let in",
+            ),
+            (present(clean, options="to=sid"), 'bob should have heard "news" once'),
+        ],
+        right=[
+            present(leaky, "{'text': text, 'from': {key: me[key] for key in ('user', 'name')}}"),
+            present(leaky, before="me = {k: v for k, v in me.items() if k != 'token'}"),
+            present(leaky, before="me.pop('token', None)"),
+            present(
+                "auth = auth | {'user': user}; del auth['token']; await io.save_session(sid, auth)"
+            ),
+            present(
+                f"{clean}; await io.emit('hello', user, to=sid)",
+                "{'text': text, 'from': me | {'id': sid}, 'n': len(text)}",
+                "room='inside'",
+            ),
+            (
+                "people = {}\n\n\ndef answer(io, user_of):\n"
+                "    def connect(sid, environ, auth):\n"
+                "        if not (user := user_of(auth)):\n            return False\n"
+                "        people[sid] = {'user': user, 'name': auth['name']}\n\n"
+                "    async def say(sid, text):\n"
+                "        news = {'text': text, 'from': people[sid]}\n"
+                "        for other in io.manager.get_participants('/', None):\n"
+                "            await io.emit('news', news, to=other[0])\n\n"
+                "    io.on('connect', connect)\n    io.on('say', say)"
+            ),
+            (
+                "import socketio\n\n\nclass Chat(socketio.AsyncNamespace):\n"
+                "    async def on_connect(self, sid, environ, auth):\n"
+                "        user = self.user_of(auth)\n"
+                "        if user is None: return False\n"
+                "        async with self.session(sid) as me:\n"
+                "            me.update(user=user, name=auth['name'])\n"
+                "        await self.enter_room(sid, 'in')\n\n"
+                "    async def on_say(self, sid, text):\n"
+                "        me = await self.get_session(sid)\n"
+                "        self.server.start_background_task(\n"
+                "            self.emit, 'news', {'text': text, 'from': me}, 'in')\n\n\n"
+                "def answer(io, user_of):\n    Chat.user_of = staticmethod(user_of)\n"
+                "    io.register_namespace(Chat('/'))"
+            ),
+        ],
+    )
+
+
+async def test_the_picture_of_09_5_shows_whose_token_is_passed_on(capsys):
+    repair = exercise("09.5")
+    namespace = {}
+    exec(repair.starter, namespace)
+    picture = str(await repair.picture(namespace["answer"]))
+    assert '"from": {"token": "u-1' in picture
+    assert "server → dave    news" in picture
