@@ -1,38 +1,177 @@
 """The exercises of lesson 05: direct messages."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-from chatlib.lab.exercises.exercise import Exercise, Stage, run
+from chatlib.lab.exercises.exercise import Exercise, Repair, Stage, run
+from chatlib.lab.exercises.prediction import Line, Prediction
+from chatlib.lab.trace import Packet
+from chatlib.lab.words import enumerated
 
 
-async def _four_sockets(stage: Stage) -> Any:
-    """Connect alice (user 1), bob and his phone (user 2), and carol (user 3)."""
-    alice = await stage.join("alice", auth={"userId": 1})
-    bob, phone = await stage.join("bob", "phone", auth={"userId": 2})
-    carol = await stage.join("carol", auth={"userId": 3})
-    return alice, bob, phone, carol
+@dataclass(frozen=True)
+class _People:
+    """Who is there: somebody, somebody with two tabs, and somebody who is not concerned.
+
+    Attributes:
+        writer: The name of the first one's tab.
+        desk: The name of the writer's other tab.
+        tabs: The names of the second one's two tabs.
+        other: The name of the third one's tab.
+        ids: The user ids of the three, and of somebody who never comes.
+        texts: What they write.
+    """
+
+    writer: str
+    desk: str
+    tabs: tuple[str, str]
+    other: str
+    ids: tuple[Any, Any, Any, Any]
+    texts: tuple[str, str, str, str]
+
+    async def join(self, stage: Stage) -> tuple[Any, ...]:
+        """Connect all but the desk: the writer, the two tabs, and the other one."""
+        first, second, third, _ = self.ids
+        writer = await stage.join(self.writer, auth={"userId": first})
+        tabs = await stage.join(*self.tabs, auth={"userId": second})
+        other = await stage.join(self.other, auth={"userId": third})
+        return writer, *tabs, other
 
 
-async def _reach_a_person(answer: Callable[..., Any], stage: Stage) -> None:
+_PEOPLE = (
+    _People(
+        "alice", "desk", ("bob", "phone"), "carol", (1, 2, 3, 4),
+        ("lunch?", "tea?", "milk!", "at noon?"),
+    ),
+    _People(
+        "dave", "tablet", ("erin", "laptop"), "frank", ("dav-7", "eri-31", "fra-2", "gus-5"),
+        ("who has the key?", "I have", "buy stamps", "still there?"),
+    ),
+)  # fmt: skip
+
+
+async def _write(
+    client: Any, stage: Stage, user: Any, text: str, *, by: list[str], meanwhile: str = ""
+) -> None:
+    await client.emit("dm", {"user": user, "text": text})
+    after = f"{meanwhile}{client.name} wrote to user {user}"
+    await stage.expect(after, "dm", by=by, data=text)
+
+
+async def _write_to_nobody(
+    client: Any, stage: Stage, user: Any, text: str, *, meanwhile: str, witness: tuple[Any, Any]
+) -> None:
+    """Write to somebody who is not there, and then to a witness, to know when to look."""
+    (name, one), other_text = witness, f"{text} (to somebody else)"
+    await client.emit("dm", {"user": user, "text": text})
+    await client.emit("dm", {"user": one, "text": other_text})
+
+    def has_come(found: list[Packet]) -> bool:
+        return any(packet.target == name and packet.data == (other_text,) for packet in found)
+
+    found = [p for p in await stage.deliveries(has_come) if p.event == "dm"]
+    after = f"After {meanwhile}{client.name} wrote to user {user}"
+    if heard := [packet for packet in found if packet.data != (other_text,)]:
+        names = sorted({packet.target for packet in heard})
+        stage.fail(f'{after}, {enumerated(names)} should not have heard "dm"', heard)
+    if [packet.target for packet in found] != [name]:
+        stage.fail(
+            f'{after} and then to user {one}, only {name} should have heard "dm", and that once',
+            found,
+        )
+
+
+async def _reach_a_person(answer: Callable[..., Any], stage: Stage, people: _People) -> None:
     await run(answer, stage.io)
-    alice, bob, phone, _ = await _four_sockets(stage)
+    writer, tab, phone, other = await people.join(stage)
+    first, second, third, nobody = people.ids
+    lunch, tea, milk, noon = people.texts
 
-    async def write(client: Any, user: int, text: str, by: list[str], meanwhile: str = "") -> None:
-        await client.emit("dm", {"user": user, "text": text})
-        after = f"{meanwhile}{client.name} wrote to user {user}"
-        await stage.expect(after, "dm", by=by, data=text)
-
-    await write(alice, 2, "lunch?", ["bob", "phone"])
-    await write(bob, 3, "tea?", ["carol"])
-    await write(alice, 1, "milk!", ["alice"])
+    await _write(writer, stage, second, lunch, by=[*people.tabs])
+    await _write(tab, stage, third, tea, by=[other.name])
+    await _write(writer, stage, first, milk, by=[writer.name])
     await phone.disconnect()
-    await stage.deliveries()
-    await write(alice, 2, "at noon?", ["bob"], "bob's phone had gone and ")
+    gone = f"{phone.name} had gone and "
+    await _write(writer, stage, second, noon, by=[tab.name], meanwhile=gone)
+    await tab.disconnect()
+    gone = f"{tab.name} and {phone.name} had gone and "
+    witness = (other.name, third)
+    await _write_to_nobody(writer, stage, second, noon, meanwhile=gone, witness=witness)
+    never = f"nobody had come as user {nobody} and "
+    await _write_to_nobody(other, stage, nobody, lunch, meanwhile=never, witness=witness)
+    await stage.join(phone.name, auth={"userId": second})
+    back = f"{phone.name} had come back and "
+    await _write(other, stage, second, tea, by=[phone.name], meanwhile=back)
 
 
-async def _names_that_cannot_meet(answer: Callable[..., Any], stage: Stage) -> None:
-    io = stage.io
+async def _show_who_is_away(answer: Callable[..., Any], stage: Stage) -> None:
+    await run(answer, stage.io)
+    people = _PEOPLE[0]
+    writer, tab, phone, _ = await people.join(stage)
+    await writer.emit("dm", {"user": 2, "text": "lunch?"})
+    await stage.lab.settle()
+    await phone.disconnect()
+    await tab.disconnect()
+    await writer.emit("dm", {"user": 2, "text": "PIN: 4711"})
+
+
+_LONG = "a-very-long-name-" * 20
+# Texts and numbers that careless names confuse: by a separator, a prefix, the case, a space.
+_NAMES: tuple[Any, ...] = (
+    *range(40), *range(100, 700, 7), -2, -22, 222, 2222, 10**20, 10**20 + 1, 2.5,
+    "", " ", "  ", "two", " two", "two ", "Two", "TWO", "t wo", "2 2", "2:2", "2_2", "2-2", "2.2",
+    "user", "group", "room", "users", "user:", "group:", ":", "::", "user:2", "user:22", "group:2",
+    "room:2", "2:user", "2:group", "user2", "group2", "user_2", "group_2", "user-2", "group-2",
+    "user 2", "group 2", "user/2", "group/2", "user.2", "group.2", "u2", "g2", "u:2", "g:2",
+    "user:user:2", "user:group:2", "group:user:2", "('user', 2)", "('group', 2)", "None", "[]",
+    "ana", "ann", "anna", "ána", _LONG + "1", _LONG + "2", "1" + _LONG, "2" + _LONG,
+)  # fmt: skip
+
+
+async def _room(answer: Callable[..., Any], stage: Stage, kind: str, name: Any) -> str:
+    room = await run(answer, kind, name)
+    written = f'answer("{kind}", {_quoted(name)})'
+    if not isinstance(room, str):
+        stage.fail(f"{written} should be text that names a room, not {room!r}.")
+    if not room:
+        stage.fail(f"{written} is empty, and to an empty name is to everyone.")
+    if await run(answer, kind, name) != room:
+        stage.fail(f"{written} is another name each time. Nobody could be found by it.")
+    return str(room)
+
+
+def _quoted(name: Any) -> str:
+    if not isinstance(name, str):
+        return str(name)
+    return f'"{name}"' if len(name) < 40 else f'"{name[:12]}...{name[-6:]}"'
+
+
+@dataclass(frozen=True)
+class _Listener:
+    """A group that somebody joins to hear what is meant for the user with two tabs."""
+
+    people: _People
+    groups: tuple[Any, ...]
+
+
+async def _names_that_cannot_meet(
+    answer: Callable[..., Any], stage: Stage, scene: _Listener
+) -> None:
+    io, people = stage.io, scene.people
+    second = people.ids[1]
+    # First what is most likely to meet, so that a verdict is about an everyday name.
+    likely = [(kind, name) for name in (*people.ids, *scene.groups) for kind in ("user", "group")]
+    taken: dict[str, tuple[str, Any]] = {}
+    for kind, name in [*likely, *((kind, name) for name in _NAMES for kind in ("user", "group"))]:
+        room = await _room(answer, stage, kind, name)
+        other_kind, other = taken.setdefault(room, (kind, name))
+        # Whether 2 and "2" are one is the answer's own affair.
+        if other_kind != kind or str(other) != str(name):
+            stage.fail(
+                f"The {other_kind} {_quoted(other)} and the {kind} {_quoted(name)} have one room, "
+                f"{_quoted(room)}: each hears what is meant for the other."
+            )
 
     async def connect(sid: str, environ: Any, auth: Any) -> None:  # noqa: ARG001
         await io.enter_room(sid, await run(answer, "user", auth["userId"]))
@@ -41,32 +180,34 @@ async def _names_that_cannot_meet(answer: Callable[..., Any], stage: Stage) -> N
         await io.enter_room(sid, await run(answer, "group", room))
         return {"ok": True}
 
-    for kind in ("user", "group"):
-        if not isinstance(name := await run(answer, kind, 2), str) or not name:
-            stage.fail(f'answer("{kind}", 2) should be text that names a room, not {name!r}.')
     for event, handler in (("connect", connect), ("join-room", join_room)):
         io.on(event, handler)
-    *_, carol = await _four_sockets(stage)
-    room_of_bob, room_of_two = await run(answer, "user", 2), await run(answer, "group", "2")
-    for group in ("2", 2, room_of_bob):
-        await carol.call("join-room", group)
-        await io.emit("dm", to=room_of_bob)
-        after = f"carol joined the group {group!r} and the server emitted to user 2"
-        await stage.expect(after, "dm", by=["bob", "phone"])
+    _, tab, _, listener = await people.join(stage)
+    room_of_two = await _room(answer, stage, "user", second)
+    for group in (*scene.groups, room_of_two):
+        await listener.call("join-room", group)
+        await io.emit("dm", to=room_of_two)
+        after = f"{listener.name} joined the group {_quoted(group)} and the server emitted to "
+        await stage.expect(f"{after}user {second}", "dm", by=people.tabs)
 
-    dave = await stage.join("dave", auth={"userId": 4})
-    erin = await stage.join("erin", auth={"userId": room_of_two})
-    await dave.call("join-room", "2")
-    await erin.call("join-room", "blue")
-    await io.emit("single-message", to=room_of_two)
+    await listener.call("join-room", tab.get_sid())
+    await io.emit("dm", to=tab.get_sid())
+    after = f"{listener.name} joined a group that is named like the id of {tab.name}'s socket, and"
+    await stage.expect(f"{after} the server emitted to that socket", "dm", by=[tab.name])
+
+    group = scene.groups[0]
+    room = await _room(answer, stage, "group", group)
+    spy = await stage.join("spy", auth={"userId": room})
+    await spy.call("join-room", f"{group}{group}")
+    await io.emit("single-message", to=room)
     after = (
-        'carol and dave joined the group "2", erin, who is the user '
-        f'"{room_of_two}", joined "blue", and the server emitted to the group "2"'
+        f"{listener.name} joined the group {_quoted(group)}, spy came as the user "
+        f"{_quoted(room)}, and the server emitted to the group {_quoted(group)}"
     )
-    await stage.expect(after, "single-message", by=["carol", "dave"])
+    await stage.expect(after, "single-message", by=[listener.name])
 
 
-async def _the_whole_handler(answer: Callable[..., Any], stage: Stage) -> None:
+async def _the_whole_handler(answer: Callable[..., Any], stage: Stage, people: _People) -> None:
     io = stage.io
 
     async def connect(sid: str, environ: Any, auth: Any) -> None:  # noqa: ARG001
@@ -75,23 +216,28 @@ async def _the_whole_handler(answer: Callable[..., Any], stage: Stage) -> None:
 
     io.on("connect", connect)
     await run(answer, io)
-    alice, _, _, carol = await _four_sockets(stage)
-    await stage.join("desk", auth={"userId": 1})
+    writer, tab, phone, other = await people.join(stage)
+    first, second, third, nobody = people.ids
+    await stage.join(people.desk, auth={"userId": first})
 
-    await alice.emit("dm", {"user": 2, "text": "lunch?"})
-    await stage.expect(
-        "alice wrote to user 2 and claimed nothing",
-        "dm",
-        by=["bob", "desk", "phone"],
-        data={"user": 2, "text": "lunch?", "from": 1},
-    )
-    await carol.emit("dm", {"user": 2, "text": "you are fired", "from": 1})
-    await stage.expect(
-        "carol wrote to user 2 and claimed to be user 1",
-        "dm",
-        by=["bob", "phone"],
-        data={"user": 2, "text": "you are fired", "from": 3},
-    )
+    async def write(client: Any, me: Any, user: Any, text: str, by: list[str], **more: Any) -> None:
+        data = {"user": user, "text": text}
+        await client.emit("dm", data | more)
+        claim = f"claimed to be user {more['from']}" if "from" in more else "claimed nothing"
+        who = f"{client.name}, who is user {me}," if me == user else client.name
+        after = f"{who} wrote to user {user} and {claim}"
+        await stage.expect(after, "dm", by=by, data=data | more | {"from": me})
+
+    lunch, tea, milk, noon = people.texts
+    await write(writer, first, second, lunch, [*people.tabs, people.desk])
+    await write(other, third, second, tea, [*people.tabs], **{"from": first})
+    await write(phone, second, third, noon, [tab.name, other.name], room="red")
+    await write(writer, first, first, milk, [people.desk])
+    await write(writer, first, nobody, noon, [people.desk])
+    await other.emit("dm", {"user": nobody, "text": lunch})
+    after = f"{other.name} wrote to user {nobody}, who is not there, and to user {second}"
+    await other.emit("dm", {"user": second, "text": milk})
+    await stage.expect(after, "dm", by=people.tabs)
 
 
 EXERCISES = [
@@ -119,8 +265,9 @@ def answer(io):
     async def dm(sid, data):
         await io.emit("dm", data["text"], to=f"user:{data['user']}")
 """,
-        praise="All of a person's tabs hear it. A room does that without a table to tidy up.",
+        praise="All of a person's tabs hear it, and nobody when there are none.",
         play=_reach_a_person,
+        scenes=_PEOPLE,
     ),
     Exercise(
         number="05.2",
@@ -128,13 +275,17 @@ def answer(io):
 def answer(kind, name):
     ...
 """,
-        hint_text="Put the kind into the name as well, for users and for groups.",
+        hint_text="The kind has to be a part of the name, and the whole name another part.",
         solution_text="""
 def answer(kind, name):
     return f"{kind}:{name}"
 """,
         praise="No name of a group is the name of a user's room, whatever text a client sends.",
         play=_names_that_cannot_meet,
+        scenes=(
+            _Listener(_PEOPLE[0], ("2", 2, 22, "user:2", "group:2", "user2", "user_2")),
+            _Listener(_PEOPLE[1], ("eri-31", "user:eri-31", "group:eri-31", "ERI-31", "eri")),
+        ),
     ),
     Exercise(
         number="05.3",
@@ -144,8 +295,8 @@ def answer(io):
     async def dm(sid, data):
         ...
 """,
-        hint_text="""The session of the sender: await io.get_session(sid).
-Two rooms in a list for to=, the sender's socket for skip_sid=, and data | {"from": ...}.""",
+        hint_text="""The session of the sender says who it is: await io.get_session(sid).
+One emission is enough: to= takes a list of rooms, and skip_sid= leaves out one socket.""",
         solution_text="""
 def answer(io):
     @io.on("dm")
@@ -155,7 +306,109 @@ def answer(io):
         data = data | {"from": me["userId"]}
         await io.emit("dm", data, to=rooms, skip_sid=sid)
 """,
-        praise="All windows of both people, and a sender that nobody can make up.",
+        praise="All windows of both people, each once, and a sender that nobody can make up.",
         play=_the_whole_handler,
+        scenes=_PEOPLE,
+    ),
+    Prediction(
+        number="05.4",
+        server_source="""
+@io.on("connect")
+async def connect(sid, environ, auth):
+    await io.save_session(sid, auth)
+    await io.enter_room(sid, f"user:{auth['userId']}")
+
+
+@io.on("dm")
+async def dm(sid, data):
+    me = await io.get_session(sid)
+    rooms = [f"user:{data['user']}", f"user:{me['userId']}"]
+    await io.emit("dm", data | {"from": me["userId"]}, to=rooms, skip_sid=sid)
+""",
+        setup="""
+alice, desk = await lab.join("alice", "desk", auth={"userId": 1})
+bob, phone = await lab.join("bob", "phone", auth={"userId": 2})
+carol = await lab.join("carol", auth={"userId": 3})
+""",
+        lines=(
+            Line(
+                'carol.emit("dm", {"user": 2})',
+                heard=["bob", "phone"],
+                why="Bob's room holds both his tabs; Carol has no tab but the one she wrote in.",
+            ),
+            Line(
+                'phone.emit("dm", {"user": 1})',
+                heard=["alice", "desk", "bob"],
+                why="Both of Alice's tabs are in her room, and Bob's other tab is in his.",
+            ),
+            Line(
+                'alice.emit("dm", {"user": 1})',
+                heard=["desk"],
+                why="Both rooms are Alice's: one set of sockets, without the one that sent.",
+            ),
+            Line(
+                'alice.emit("dm", {"user": 9})',
+                heard=["desk"],
+                why="The room of user 9 is empty, and Alice's own is still in the list.",
+            ),
+            Line(
+                'carol.emit("dm", {"user": "2"})',
+                heard=["bob", "phone"],
+                why='2 and "2" make the same name of a room, user:2.',
+            ),
+            Line(
+                'carol.emit("dm", {"user": "user:2"})',
+                heard=[],
+                why="That is the room user:user:2, which nobody has entered.",
+            ),
+        ),
+        hint_text="Write down the names of the two rooms and who is in each; take out the sender.",
+        praise="Two rooms, one set of sockets, and never the one that sent.",
+    ),
+    Repair(
+        number="05.5",
+        starter="""
+def answer(io):
+    tabs = {}
+
+    @io.on("connect")
+    async def connect(sid, environ, auth):
+        tabs.setdefault(auth["userId"], []).append(sid)
+
+    @io.on("disconnect")
+    async def disconnect(sid, reason):
+        for sids in tabs.values():
+            if sid in sids:
+                sids.remove(sid)
+
+    @io.on("dm")
+    async def dm(sid, data):
+        await io.emit("dm", data["text"], to=tabs.get(data["user"]))
+""",
+        hint_text="""What is to= for a user whose tabs are closed, and for one who never came?
+Lesson 03 tells whom an emission reaches that has no address.""",
+        solution_text="""
+def answer(io):
+    tabs = {}
+
+    @io.on("connect")
+    async def connect(sid, environ, auth):
+        tabs.setdefault(auth["userId"], []).append(sid)
+
+    @io.on("disconnect")
+    async def disconnect(sid, reason):
+        for sids in tabs.values():
+            if sid in sids:
+                sids.remove(sid)
+
+    @io.on("dm")
+    async def dm(sid, data):
+        if sids := tabs.get(data["user"]):
+            await io.emit("dm", data["text"], to=sids)
+""",
+        praise="What is meant for somebody away reaches nobody, and not everyone.",
+        play=_reach_a_person,
+        scenes=_PEOPLE,
+        demo=_show_who_is_away,
     ),
 ]

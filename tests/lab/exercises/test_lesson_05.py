@@ -1,5 +1,6 @@
 from functools import partial
 
+import pytest
 from exercise_checks import check_exercise
 
 from chatlib.lab import exercise
@@ -15,121 +16,322 @@ def answer(*handlers, before=""):
 
 
 connect = partial(handler, "connect", "sid, environ, auth")
+disconnect = partial(handler, "disconnect", "sid, reason")
 dm = partial(handler, "dm", "sid, data")
+
+ENTER = connect("await io.enter_room(sid, f\"user:{auth['userId']}\")")
+ROOM = "f\"user:{data['user']}\""
+NOTE = connect("tabs.setdefault(auth['userId'], []).append(sid)")
+FORGET = disconnect("for sids in tabs.values():", "    if sid in sids: sids.remove(sid)")
+TABS = "tabs = {}"
+
+
+def to(address, *more):
+    """Return a handler of dm that emits the text to an address."""
+    arguments = ", ".join(["'dm'", "data['text']", f"to={address}", *more])
+    return dm(f"await io.emit({arguments})")
 
 
 def naming(*body):
     return "def answer(kind, name):\n" + "\n".join(f"    {line}" for line in body)
 
 
+# What reaches all tabs of a user, in ways other than the solution's.
+REACHES_A_PERSON = [
+    answer(
+        ENTER,
+        dm(
+            f"for member, _ in [*io.manager.get_participants('/', {ROOM})]:",
+            "    await io.emit('dm', data['text'], to=member)",
+        ),
+    ),
+    answer(
+        NOTE,
+        FORGET,
+        dm(
+            "for tab in tabs.get(data['user'], []):",
+            "    await io.emit('dm', data['text'], to=tab)",
+        ),
+        before=TABS,
+    ),
+    answer(NOTE, FORGET, to("tabs.get(data['user']) or 'nobody'"), before=TABS),
+    answer(
+        connect("await io.save_session(sid, auth)", "everybody.append(sid)"),
+        disconnect("everybody.remove(sid)"),
+        dm(
+            "for other in everybody:",
+            "    if (await io.get_session(other))['userId'] == data['user']:",
+            "        await io.emit('dm', data['text'], room=other)",
+        ),
+        before="everybody = []",
+    ),
+    answer(
+        ENTER,
+        dm(
+            "import asyncio",
+            f"tasks.append(asyncio.create_task(io.emit('dm', data['text'], to={ROOM})))",
+            "await io.emit('sent', to=sid)",
+            "return {'ok': True}",
+        ),
+        before="tasks = []",
+    ),
+    answer(
+        connect("await io.enter_room(sid, 'person %s' % auth['userId'])"),
+        dm(
+            "await queue.put(data)",
+            "if queue.qsize() == 1:",
+            "    workers.append(asyncio.create_task(work()))",
+        ),
+        before="""import asyncio
+    queue, workers = asyncio.Queue(), []
+    async def work():
+        while not queue.empty():
+            await asyncio.sleep(0.01)
+            data = await queue.get()
+            await io.emit('dm', data['text'], room='person %s' % data['user'])
+""",
+    ),
+    answer(
+        ENTER,
+        dm(
+            "import asyncio",
+            "def later():",
+            f"    tasks.append(asyncio.ensure_future(io.emit('dm', data['text'], {ROOM})))",
+            "asyncio.get_running_loop().call_later(0.05, later)",
+        ),
+        before="tasks = []",
+    ),
+    """
+import socketio
+
+class People(socketio.AsyncNamespace):
+    async def on_connect(self, sid, environ, auth):
+        await self.enter_room(sid, self.home(auth["userId"]))
+
+    async def on_dm(self, sid, message):
+        print("a message")
+        await self.emit("dm", message["text"], room=self.home(message["user"]))
+
+    def home(self, user):
+        return f"person {user}"
+
+def answer(server):
+    server.register_namespace(People("/"))
+""",
+    """
+def answer(io):
+    @io.event
+    async def connect(sid, environ, auth):
+        await io.enter_room(sid, auth["userId"])
+
+    @io.event
+    def dm(sid, data):
+        io.start_background_task(io.emit, "dm", data["text"], to=data["user"])
+""",
+    """
+from functools import partial
+
+async def enter(io, sid, environ, who):
+    await io.enter_room(sid, "u" + str(who["userId"]))
+
+async def pass_on(io, sid, data):
+    await io.emit("dm", data["text"], room=["u" + str(data["user"])])
+
+async def answer(io):
+    io.on("connect", partial(enter, io))
+    io.on("dm", partial(pass_on, io))
+""",
+]
+
+
 async def test_05_1():
-    enter = connect("await io.enter_room(sid, f\"user:{auth['userId']}\")")
     await check_exercise(
         exercise("05.1"),
-        [
+        wrong=[
             (
                 answer(
                     connect("sids[auth['userId']] = sid"),
-                    dm("await io.emit('dm', data['text'], to=sids[data['user']])"),
+                    to("sids[data['user']]"),
                     before="sids = {}",
                 ),
                 "After alice wrote to user 2, bob should have heard",
             ),
             (
-                answer(
-                    connect("sids.setdefault(auth['userId'], []).append(sid)"),
-                    dm("await io.emit('dm', data['text'], to=sids[data['user']][0])"),
-                    before="sids = {}",
-                ),
+                answer(NOTE, to("tabs[data['user']][0]"), before=TABS),
                 "After alice wrote to user 2, phone should have heard",
             ),
             (
-                answer(
-                    enter,
-                    dm(
-                        "room = f\"user:{data['user']}\"",
-                        "await io.emit('dm', data['text'], to=room, skip_sid=sid)",
-                    ),
-                ),
+                answer(ENTER, to(ROOM, "skip_sid=sid")),
                 "After alice wrote to user 1, alice should have heard",
             ),
             (
-                answer(enter, dm("await io.emit('dm', data['text'])")),
+                answer(ENTER, dm("await io.emit('dm', data['text'])")),
                 "alice and carol should not have heard",
             ),
             (
                 answer(
-                    connect("await io.enter_room(sid, auth['userId'])"),
-                    dm("await io.emit('dm', data['text'], to=str(data['user']))"),
+                    connect("await io.enter_room(sid, auth['userId'])"), to("str(data['user'])")
                 ),
                 "Nobody did.",
             ),
             (
-                answer(enter, dm("await io.emit('dm', data['text'], to='user:2')")),
+                answer(ENTER, to("'user:2'")),
                 "After bob wrote to user 3, carol should have heard",
             ),
             (
-                answer(enter, dm("await io.emit('dm', data, to=f\"user:{data['user']}\")")),
+                answer(ENTER, dm(f"await io.emit('dm', data, to={ROOM})")),
                 'but it carried {"user": 2, "text": "lunch?"}',
             ),
             (
-                answer(
-                    connect("await io.enter_room(sid, f\"user:{auth['user']}\")"),
-                    dm("await io.emit('dm', data['text'], to=f\"user:{data['user']}\")"),
-                ),
+                answer(connect("await io.enter_room(sid, f\"user:{auth['user']}\")"), to(ROOM)),
                 "Your code raised KeyError",
             ),
+            # To somebody who is away: no address is everyone's.
+            (
+                answer(NOTE, FORGET, to("tabs.get(data['user'])"), before=TABS),
+                "bob and phone had gone and alice wrote to user 2, alice and carol should not",
+            ),
+            (
+                answer(NOTE, to("tabs.get(data['user'])"), before=TABS),
+                "nobody had come as user 4 and carol wrote to user 4, alice and carol",
+            ),
+            (
+                answer(
+                    NOTE,
+                    disconnect("for user in [u for u in tabs if sid in tabs[u]]: del tabs[user]"),
+                    to("tabs.get(data['user']) or 'nobody'"),
+                    before=TABS,
+                ),
+                "phone had gone and alice wrote to user 2, bob should have heard",
+            ),
+            (
+                answer(
+                    connect("await io.enter_room(sid, 'abcd'[auth['userId'] - 1])"),
+                    to("'abcd'[data['user'] - 1]"),
+                ),
+                "Your code raised TypeError",
+            ),
+            (
+                answer(
+                    connect("await io.enter_room(sid, names.get(auth['userId'], 'x'))"),
+                    to("names.get(data['user'], 'x')"),
+                    before="names = {1: 'alice', 2: 'bob', 3: 'carol', 4: 'dave'}",
+                ),
+                "After dave wrote to user eri-31, dave and frank should not have heard",
+            ),
+            (
+                answer(connect("io.enter_room(sid, f\"user:{auth['userId']}\")"), to(ROOM)),
+                "was not awaited",
+            ),
+            (
+                """
+def answer(io):
+    io.on("connect", lambda sid, environ, who: io.enter_room(sid, str(who["userId"])))
+    io.on("dm", lambda sid, data: io.emit("dm", data["text"], room=str(data["user"])))
+""",
+                "`io.enter_room(...)` and `io.emit(...)` were not awaited",
+            ),
         ],
+        right=REACHES_A_PERSON,
     )
 
 
 async def test_05_2():
+    shared = "have one room"
     await check_exercise(
         exercise("05.2"),
-        [
-            (naming("return str(name)"), "carol joined the group '2' and the server emitted to"),
+        wrong=[
+            (naming("return str(name)"), 'The user 1 and the group 1 have one room, "1"'),
             (
                 naming("return f'user:{name}' if kind == 'user' else str(name)"),
-                "carol joined the group 'user:2' and the server emitted to user 2, carol should",
+                'The user 2 and the group "user:2" have one room, "user:2"',
             ),
             (
                 naming("return str(name) if kind == 'user' else f'group:{name}'"),
-                'erin, who is the user "group:2", joined "blue"',
+                'and the user "group:2" have one room, "group:2"',
             ),
-            (naming("return kind"), "alice and carol should not have heard"),
+            (naming("return kind"), 'The user 1 and the user 2 have one room, "user"'),
             (
                 naming("return f'user:{name}' if kind == 'user' else kind"),
-                "erin should not have heard",
+                'The group 1 and the group 2 have one room, "group"',
             ),
-            (naming("return (kind, name)"), "should be text that names a room, not ('user', 2)"),
+            (naming("return (kind, name)"), "should be text that names a room, not ('user', 1)"),
             (naming("f'{kind}:{name}'"), "should be text that names a room, not None"),
+            (naming("return f'{kind}:{name}'.encode()"), "should be text that names a room, not b"),
+            # Names that are cut, cleaned or prefixed so that two of them meet.
+            (naming("return kind + ':' + str(name)[0]"), shared),
+            (naming("return f'{kind}:{str(name)[:64]}'"), shared),
+            (naming("return f'{kind}:{name}'[-40:]"), shared),
+            (naming("return f'{kind}:{str(name)[-1:]}'"), "user 2 and the user 22 have one room"),
+            (naming("return f'{kind}:{name}'.lower()"), shared),
+            (naming("return f'{kind}:{name}'.strip()"), shared),
+            (naming("return kind + str(name).replace(':', '')"), shared),
+            (
+                naming("name = str(name)", "return name if ':' in name else f'{kind}:{name}'"),
+                shared,
+            ),
+            (
+                naming(
+                    "name = str(name)",
+                    "return name if name.startswith(kind) else f'{kind}:{name}'",
+                ),
+                'The user 2 and the user "user:2" have one room',
+            ),
+            (naming("return f'{kind}:{hash(name) % 100}'"), shared),
+            (naming("return f'{kind}:{len(str(name))}'"), shared),
+            (naming("return ''.join(sorted(f'{kind}:{name}'))"), shared),
+            (naming("return f'{kind}:{name}' if name else ''"), "is empty, and to an empty name"),
+            (
+                naming("import uuid", "return f'{kind}:{name}:{uuid.uuid4()}'"),
+                'answer("user", 1) is another name each time',
+            ),
+            (naming("return f'{kind}:{int(name)}'"), "Your code raised ValueError"),
+            (naming("return kind + ':' + name"), "Your code raised TypeError"),
+        ],
+        right=[
+            "answer = '{}:{}'.format",
+            "import json\nanswer = lambda *both: json.dumps(both)",
+            naming("return repr((kind, name))"),
+            naming("return kind[0] + str(name)"),
+            naming("return f'{name}:{kind}'"),
+            naming("return f'{kind}:{name!r}'"),
+            naming("return ('@' if kind == 'user' else '#') + str(name)"),
+            naming(
+                "import hashlib",
+                "return hashlib.sha256(f'{kind} {name}'.encode()).hexdigest()",
+            ),
+            naming("return rooms.setdefault((kind, name), f'room {len(rooms)}')") + "\nrooms = {}",
+            "async def answer(what, which):\n    return f'{what}/{which}'",
         ],
     )
 
 
+ME = "me = (await io.get_session(sid))['userId']"
+BOTH = "rooms = ['user:%s' % data['user'], 'user:%s' % me]"
+SIGNED = "data = data | {'from': me}"
+
+
 async def test_05_3():
-    me = "me = (await io.get_session(sid))['userId']"
-    both = "rooms = ['user:%s' % data['user'], 'user:%s' % me]"
     await check_exercise(
         exercise("05.3"),
-        [
+        wrong=[
             (
                 answer(dm("await io.emit('dm', data, to='user:%s' % data['user'])")),
                 "desk should have heard",
             ),
             (
-                answer(dm(me, both, "await io.emit('dm', data | {'from': me}, to=rooms)")),
+                answer(dm(ME, BOTH, "await io.emit('dm', data | {'from': me}, to=rooms)")),
                 "alice should not have heard",
             ),
             (
-                answer(dm(me, both, "await io.emit('dm', data, to=rooms, skip_sid=sid)")),
+                answer(dm(ME, BOTH, "await io.emit('dm', data, to=rooms, skip_sid=sid)")),
                 'but it carried {"user": 2, "text": "lunch?"}.',
             ),
             (
                 answer(
                     dm(
-                        me,
-                        both,
+                        ME,
+                        BOTH,
                         "data.setdefault('from', me)",
                         "await io.emit('dm', data, to=rooms, skip_sid=sid)",
                     )
@@ -139,7 +341,7 @@ async def test_05_3():
             (
                 answer(
                     dm(
-                        me,
+                        ME,
                         "await io.emit('dm', data | {'from': me}, skip_sid=sid)",
                     )
                 ),
@@ -148,13 +350,258 @@ async def test_05_3():
             (
                 answer(
                     dm(
-                        me,
-                        both,
+                        ME,
+                        BOTH,
                         "for room in rooms:",
                         "    await io.emit('dm', data | {'from': sid}, to=room, skip_sid=sid)",
                     )
                 ),
                 '"from": 1}, but it carried',
             ),
+            # A note to oneself, twice.
+            (
+                answer(
+                    dm(
+                        ME,
+                        BOTH,
+                        SIGNED,
+                        "for room in rooms:",
+                        "    await io.emit('dm', data, to=room, skip_sid=sid)",
+                    )
+                ),
+                'alice, who is user 1, wrote to user 1 and claimed nothing, desk heard "dm" more',
+            ),
+            (
+                answer(
+                    dm(
+                        ME,
+                        SIGNED,
+                        "rooms = ['user:2', 'user:%s' % me]",
+                        "await io.emit('dm', data, to=rooms, skip_sid=sid)",
+                    )
+                ),
+                "After phone wrote to user 3 and claimed nothing, carol should have heard",
+            ),
+            (
+                answer(
+                    dm(
+                        ME,
+                        SIGNED,
+                        "rooms = ['user:%s' % data['user'], 'user:1']",
+                        "await io.emit('dm', data, to=rooms, skip_sid=sid)",
+                    )
+                ),
+                "After carol wrote to user 2 and claimed to be user 1, alice and desk",
+            ),
+            (
+                answer(
+                    dm(
+                        ME,
+                        BOTH,
+                        SIGNED,
+                        "sids = {s for r in rooms for s, _ in io.manager.get_participants('/', r)}",
+                        "await io.emit('dm', data, to=[*sids - {sid}])",
+                    )
+                ),
+                "user 4, who is not there, and to user 2, alice, carol and desk should not",
+            ),
+            (
+                answer(
+                    dm(
+                        ME,
+                        BOTH,
+                        "data = {'user': data['user'], 'text': data['text'], 'from': me}",
+                        "await io.emit('dm', data, to=rooms, skip_sid=sid)",
+                    )
+                ),
+                '"room": "red"',
+            ),
+            (
+                answer(
+                    dm(
+                        ME,
+                        BOTH,
+                        "io.emit('dm', data | {'from': me}, to=rooms, skip_sid=sid)",
+                    )
+                ),
+                "`io.emit(...)` was not awaited",
+            ),
+        ],
+        right=[
+            answer(
+                dm(
+                    ME,
+                    SIGNED,
+                    "await io.emit('dm', data, to='user:%s' % me, skip_sid=sid)",
+                    "if data['user'] != me:",
+                    "    await io.emit('dm', data, to='user:%s' % data['user'])",
+                )
+            ),
+            answer(
+                dm(
+                    ME,
+                    BOTH,
+                    "sids = {s for r in rooms for s, _ in io.manager.get_participants('/', r)}",
+                    "for other in sids - {sid}:",
+                    "    await io.emit('dm', {**data, 'from': me}, room=other)",
+                )
+            ),
+            answer(
+                dm(
+                    "async with io.session(sid) as me:",
+                    "    data['from'] = me['userId']",
+                    "rooms = tuple('user:%s' % name for name in (data['user'], data['from']))",
+                    "io.start_background_task(io.emit, 'dm', data, list(rooms), None, [sid])",
+                    "return {'ok': True}",
+                )
+            ),
+            answer(
+                dm(
+                    ME,
+                    BOTH,
+                    SIGNED,
+                    "import asyncio",
+                    "tasks.append(asyncio.create_task(",
+                    "    io.emit('dm', data, to=rooms, skip_sid=sid)))",
+                    "await io.emit('read', data['text'], to=sid)",
+                ),
+                before="tasks = []",
+            ),
+            """
+import socketio
+
+class Letters(socketio.AsyncNamespace):
+    async def on_dm(self, sid, letter):
+        me = (await self.get_session(sid))["userId"]
+        rooms = list({f"user:{letter['user']}", f"user:{me}"})
+        await self.emit("dm", dict(letter, **{"from": me}), room=rooms, skip_sid=sid)
+
+def answer(io):
+    # Beside the handler that is there already, which a namespace would hide.
+    letters = Letters("/")
+    letters._set_server(io)
+    io.on("dm", letters.on_dm)
+""",
+            """
+async def answer(io):
+    async def post(sid, data):
+        me = await io.get_session(sid)
+        rooms = [room for room in io.rooms(sid) if room != sid] + [f"user:{data['user']}"]
+        await io.emit("dm", {**data, "from": me["userId"]}, rooms, skip_sid=sid)
+    io.on("dm", post)
+""",
         ],
     )
+
+
+GUESS = {
+    'carol.emit("dm", {"user": 2})': ["bob", "phone"],
+    'phone.emit("dm", {"user": 1})': ["alice", "desk", "bob"],
+    'alice.emit("dm", {"user": 1})': ["desk"],
+    'alice.emit("dm", {"user": 9})': ["desk"],
+    'carol.emit("dm", {"user": "2"})': ["bob", "phone"],
+    'carol.emit("dm", {"user": "user:2"})': [],
+}
+
+
+def guess(row=None, heard=()):
+    """Return the right guess, but for one row if it is given."""
+    assert row is None or row in GUESS
+    return f"answer = {GUESS | ({row: heard} if row else {})!r}"
+
+
+async def test_05_4():
+    self, away = 'alice.emit("dm", {"user": 1})', 'alice.emit("dm", {"user": 9})'
+    await check_exercise(
+        exercise("05.4"),
+        wrong=[
+            (guess('carol.emit("dm", {"user": 2})', ["bob"]), "both his tabs"),
+            (guess('phone.emit("dm", {"user": 1})', ["alice", "desk"]), "Bob's other tab"),
+            (guess(self, ["desk", "desk"]), "one set of sockets"),
+            (guess(self, ["alice", "desk"]), "one set of sockets"),
+            (guess(away, []), "still in the list"),
+            (guess(away, ["desk", "bob", "phone", "carol"]), "still in the list"),
+            (guess('carol.emit("dm", {"user": "2"})', []), "the same name of a room"),
+            (guess('carol.emit("dm", {"user": "user:2"})', ["bob", "phone"]), "user:user:2"),
+        ],
+        right=[
+            guess(),
+            f"answer = { {row: tuple(heard) for row, heard in GUESS.items()}!r}",
+            f"answer = { {row: heard[::-1] for row, heard in GUESS.items()}!r}",
+            f"answer = { {row: set(heard) for row, heard in GUESS.items()}!r}",
+            f"answer = dict({[*GUESS.items()][::-1]!r})",
+            f"answer = { {row: ' and '.join(heard) for row, heard in GUESS.items()}!r}",
+        ],
+    )
+
+
+async def test_05_5():
+    away = "bob and phone had gone and alice wrote to user 2, alice and carol should not have heard"
+    text = "await io.emit('dm', data['text'], to=tabs[data['user']])"
+    await check_exercise(
+        exercise("05.5"),
+        wrong=[
+            (answer(NOTE, FORGET, to("tabs.get(data['user'], [])"), before=TABS), away),
+            (answer(NOTE, FORGET, to("tabs[data['user']]"), before=TABS), away),
+            (
+                answer(NOTE, FORGET, dm("if data['user'] in tabs:", f"    {text}"), before=TABS),
+                away,
+            ),
+            (
+                answer(NOTE, FORGET, to("tabs.get(data['user'])", "skip_sid=sid"), before=TABS),
+                "After alice wrote to user 1, alice should have heard",
+            ),
+            (
+                answer(
+                    NOTE,
+                    disconnect(
+                        "for user in list(tabs):",
+                        "    tabs[user] = [one for one in tabs[user] if one != sid]",
+                        "    if not tabs[user]: del tabs[user]",
+                    ),
+                    to("tabs.get(data['user'])"),
+                    before=TABS,
+                ),
+                away,
+            ),
+            (
+                answer(NOTE, to("tabs.get(data['user'])"), before=TABS),
+                "nobody had come as user 4 and carol wrote to user 4",
+            ),
+            (
+                answer(NOTE, FORGET, to("tabs.get(data['user']) or sid"), before=TABS),
+                "alice should not have heard",
+            ),
+            (
+                answer(NOTE, to("tabs[data['user']]"), before=TABS),
+                "Your code raised KeyError",
+            ),
+            (
+                answer(
+                    NOTE,
+                    FORGET,
+                    dm("if len(tabs.get(data['user'], [])) > 1:", f"    {text}"),
+                    before=TABS,
+                ),
+                "After bob wrote to user 3, carol should have heard",
+            ),
+        ],
+        right=[
+            *REACHES_A_PERSON,
+            exercise("05.1").solution_text,
+            answer(NOTE, FORGET, dm("if tabs.get(data['user']):", f"    {text}"), before=TABS),
+            answer(
+                NOTE,
+                FORGET,
+                dm("if not tabs.get(data['user']):", "    return {'ok': False}", text),
+                before=TABS,
+            ),
+        ],
+    )
+
+
+@pytest.mark.parametrize("number", ["05.1", "05.3", "05.5"])
+async def test_an_answer_without_a_handler(number):
+    verdict = await exercise(number).judge(lambda io: None)
+    assert verdict.kind == "wrong"
+    assert '"dm"' in verdict.message
