@@ -157,6 +157,14 @@ class Lab:
         __tracebackhide__ = True
         await self._wire.settle(self._timeout)
 
+    def leave_out(self, is_left_out: Callable[[object], bool]) -> None:
+        """Wait no longer for the server's background tasks that somebody else looks after.
+
+        Args:
+            is_left_out: Tells of a task whether it is one of those.
+        """
+        self._wire.is_left_out = is_left_out
+
     async def show(self) -> None:
         """Wait until all is quiet, then draw what happened since the last picture."""
         __tracebackhide__ = True

@@ -120,6 +120,8 @@ class Wire:
         self._client_links: dict[engineio.AsyncClient, _Link] = {}
         self._under_way: dict[Packet, _Link] = {}
         self._running: dict[object, str] = {}
+        # Tells which background tasks somebody else looks after.
+        self.is_left_out: Callable[[object], bool] = lambda task: False  # noqa: ARG005
         self._tasks: set[asyncio.Task[Any]] = set()
         self._changes = Changes()
         self._undo_server: list[Callable[[], None]] = []
@@ -329,13 +331,16 @@ class Wire:
             raise ExceptionGroup(f"{len(errors)} handlers failed", errors)
 
     def _quiet(self) -> bool:
-        return not self._under_way and not self._running and not self._unsettled()
+        return not self._under_way and not self._unended() and not self._unsettled()
+
+    def _unended(self) -> list[str]:
+        return [what for key, what in self._running.items() if not self.is_left_out(key)]
 
     def _unsettled(self) -> list[_Link]:
         return [link for link in self._links.values() if not link.settled]
 
     def _what_is_left(self) -> str:
-        parts = [f"{what} to end" for what in self._running.values()]
+        parts = [f"{what} to end" for what in self._unended()]
         parts += [f"{_title(sent)} to reach {sent.target}" for sent in self._under_way]
         parts += [f"both ends to see that {link.name} has gone" for link in self._unsettled()]
         return ", and for ".join(parts[:3]) or "the lab to become quiet"

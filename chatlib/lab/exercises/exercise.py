@@ -141,6 +141,8 @@ class Exercise:
                 found = _told(error)
                 # What was not awaited is noticed when nothing holds it any more.
                 traceback.clear_frames(error.__traceback__)
+            finally:
+                await watch.stop()
         return misused(watch) or (found and (borrowed(watch, io) or found))
 
 

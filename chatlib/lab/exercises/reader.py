@@ -26,7 +26,7 @@ _PATIENCE = 1.0
 _NEVER_AWAITED = re.compile(r"coroutine '(?:.*\.)?_?(\w+)' was never awaited")
 
 # What the reader's code calls to start a task goes through these.
-_STARTERS = ("start_background_task", "_start_background_task")
+_STARTERS = ("start_background_task", "_start_background_task", "start_and_remember")
 
 
 class BlockedLoopError(Exception):
@@ -172,6 +172,13 @@ class Watch:
     def pending(self) -> set[asyncio.Task[Any]]:
         """Return the tasks that the reader's code has started and that have not ended."""
         return set(self._tasks)
+
+    async def stop(self) -> None:
+        """Cancel the tasks that have not ended."""
+        pending = self.pending()
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
 
     def forgotten(self) -> list[str]:
         """Return how the reader wrote the calls that were never awaited."""

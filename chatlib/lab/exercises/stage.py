@@ -52,6 +52,7 @@ class Stage:
         self.io = io
         self.lab = lab
         self._watch = watch
+        lab.leave_out(lambda task: task in watch.pending())
         self._sent: list[Packet] = []
 
     async def join(self, *names: str, auth: Any = None, **options: Any) -> Any:
