@@ -1,41 +1,95 @@
 """The exercises of lesson 03: everyone, only you, everyone but you."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from typing import Any
 
-from chatlib.lab.exercises.exercise import Exercise, Stage, run
+from chatlib.lab.exercises.exercise import Exercise, Repair, Stage, run
+from chatlib.lab.exercises.prediction import Line, Prediction
+from chatlib.lab.exercises.stage import NothingCameError
 
 
-async def _only_the_asker(answer: Callable[..., Any], stage: Stage) -> None:
+@dataclass(frozen=True)
+class _Talk:
+    """Who is there, and who says what.
+
+    Attributes:
+        names: The names of the clients, in the order in which they connect.
+        said: The name of who speaks and a text, one after the other.
+    """
+
+    names: tuple[str, ...]
+    said: tuple[tuple[str, str], ...]
+
+    async def join(self, stage: Stage) -> dict[str, Any]:
+        """Connect the clients, and return them by their names."""
+        return {client.name: client for client in await stage.join(*self.names)}
+
+    def others(self, name: str) -> list[str]:
+        """Return the names of all but one."""
+        return [other for other in self.names if other != name]
+
+
+async def _only_the_asker(answer: Callable[..., Any], stage: Stage, talk: _Talk) -> None:
     await run(answer, stage.io)
-    _, bob, _ = await stage.join("alice", "bob", "carol")
-    await bob.emit("question", "what is io?")
-    await stage.expect('bob emitted "question"', "answer", by=["bob"], data="what is io?")
+    clients = await talk.join(stage)
+    for name, text in talk.said:
+        await clients[name].emit("question", text)
+        await stage.expect(f'{name} emitted "question"', "answer", by=[name], data=text)
 
 
-async def _everyone_but_the_teller(answer: Callable[..., Any], stage: Stage) -> None:
+async def _everyone_but_the_teller(answer: Callable[..., Any], stage: Stage, talk: _Talk) -> None:
     await run(answer, stage.io)
-    alice, *_ = await stage.join("alice", "bob", "carol")
-    await alice.emit("joke", "knock knock")
-    await stage.expect('alice emitted "joke"', "laugh", by=["bob", "carol"], data="knock knock")
+    clients = await talk.join(stage)
+    for name, text in talk.said:
+        await clients[name].emit("joke", text)
+        await stage.expect(f'{name} emitted "joke"', "laugh", by=talk.others(name), data=text)
 
 
-async def _score(answer: Callable[..., Any], stage: Stage) -> None:
+async def _score(answer: Callable[..., Any], stage: Stage, talk: _Talk) -> None:
     await run(answer, stage.io)
-    alice, *_ = await stage.join("alice", "bob", "carol")
-    await alice.emit("goal", "red")
-    deliveries = await stage.deliveries()
-    everyone = ["alice", "bob", "carol"]
-    for event, names, data in (("score", everyone, ("red",)), ("well done", ["alice"], ())):
-        heard = [packet for packet in deliveries if packet.event == event]
-        if sorted(packet.target for packet in heard) != names:
-            who = "everyone" if len(names) > 1 else f"{names[0]} alone"
-            stage.fail(f'After alice emitted "goal", {who} should have heard "{event}"', deliveries)
-        stage.expect_data('alice emitted "goal"', heard, data)
-    if next(packet.event for packet in deliveries if packet.target == "alice") != "score":
-        stage.fail(
-            'After alice emitted "goal", "score" should have come before "well done"', deliveries
+    clients = await talk.join(stage)
+    for name, team in talk.said:
+        await clients[name].emit("goal", team)
+        await _scored(stage, name, team, talk.names)
+
+
+async def _scored(stage: Stage, name: str, team: str, everyone: Collection[str]) -> None:
+    after = f'{name} emitted "goal"'
+    deliveries = await stage.deliveries(
+        lambda found: (
+            {p.target for p in found if p.event == "score"} >= set(everyone)
+            and any(p.event == "well done" and p.target == name for p in found)
         )
+    )
+    if not deliveries:
+        stage.fail(f"After {after}, nobody heard anything.", as_=NothingCameError)
+    for event, who, names, data in (
+        ("score", "everyone", everyone, (team,)),
+        ("well done", f"{name} alone", [name], ()),
+    ):
+        heard = [packet for packet in deliveries if packet.event == event]
+        if sorted(packet.target for packet in heard) != sorted(names):
+            stage.fail(f'After {after}, {who} should have heard "{event}", once', deliveries)
+        stage.expect_data(after, heard, data)
+    events = [p.event for p in deliveries if p.target == name]
+    if events.index("score") > events.index("well done"):
+        stage.fail(f'After {after}, "score" should have come before "well done"', deliveries)
+
+
+async def _typing(answer: Callable[..., Any], stage: Stage, talk: _Talk) -> None:
+    await run(answer, stage.io)
+    clients = await talk.join(stage)
+    for name, nick in talk.said:
+        await clients[name].emit("typing", nick)
+        await stage.expect(f'{name} emitted "typing"', "is typing", by=talk.others(name), data=nick)
+
+
+async def _typing_demo(answer: Callable[..., Any], stage: Stage) -> None:
+    await run(answer, stage.io)
+    alice, bob, _ = await stage.join("alice", "bob", "carol")
+    await alice.emit("typing", "Alice")
+    await bob.emit("typing", "Bob")
 
 
 EXERCISES = [
@@ -47,7 +101,7 @@ def answer(io):
     async def question(sid, text):
         ...
 """,
-        hint_text="to names the socket to reach, and sid is the one that asked.",
+        hint_text="to names the socket to reach. Whose id does the handler have?",
         solution_text="""
 def answer(io):
     @io.on("question")
@@ -56,6 +110,13 @@ def answer(io):
 """,
         praise="Only the one who asked: in JavaScript, socket.emit.",
         play=_only_the_asker,
+        scenes=(
+            _Talk(
+                ("alice", "bob", "carol"),
+                (("bob", "what is io?"), ("carol", "and sid?"), ("alice", "and to?")),
+            ),
+            _Talk(("frank", "erin"), (("erin", "who is there?"), ("frank", "since when?"))),
+        ),
     ),
     Exercise(
         number="03.2",
@@ -65,7 +126,7 @@ def answer(io):
     async def joke(sid, text):
         ...
 """,
-        hint_text="skip_sid names the socket to leave out, and sid is the one that told the joke.",
+        hint_text="skip_sid names the socket to leave out. Whose id does the handler have?",
         solution_text="""
 def answer(io):
     @io.on("joke")
@@ -74,6 +135,16 @@ def answer(io):
 """,
         praise="Everyone but the one who told it: in JavaScript, socket.broadcast.emit.",
         play=_everyone_but_the_teller,
+        scenes=(
+            _Talk(
+                ("alice", "bob", "carol"),
+                (("alice", "knock knock"), ("carol", "who is there?"), ("bob", "a cat")),
+            ),
+            _Talk(
+                ("grace", "frank", "erin", "dave"),
+                (("erin", "a byte walks into a bar"), ("grace", "ouch")),
+            ),
+        ),
     ),
     Exercise(
         number="03.3",
@@ -83,7 +154,7 @@ def answer(io):
     async def goal(sid, team):
         ...
 """,
-        hint_text="Two emissions, one after the other: one without an address, one with to=sid.",
+        hint_text="Two emissions, one after the other, and each has an address of its own or none.",
         solution_text="""
 def answer(io):
     @io.on("goal")
@@ -93,5 +164,88 @@ def answer(io):
 """,
         praise="One event in, two emissions out, each with an address of its own.",
         play=_score,
+        scenes=(
+            _Talk(("alice", "bob", "carol"), (("alice", "red"), ("carol", "blue"))),
+            _Talk(("frank", "erin"), (("erin", "the owls"), ("frank", "the foxes"))),
+        ),
+    ),
+    Prediction(
+        number="03.4",
+        server_source="""
+addresses = {}
+
+@io.on("i am")
+async def i_am(sid, name):
+    addresses[name] = sid
+
+@io.on("tell")
+async def tell(sid, name, text):
+    await io.emit("news", text, to=addresses.get(name))
+
+@io.on("twice")
+async def twice(sid, text):
+    await io.emit("news", text)
+    await io.emit("news", text, skip_sid=sid)
+""",
+        setup='alice, bob, carol = await lab.join("alice", "bob", "carol")',
+        lines=(
+            Line(
+                'bob.emit("twice", "dinner")',
+                heard=["alice", "alice", "bob", "carol", "carol"],
+                why="The first emission is everyone's, bob's too; the second leaves bob out.",
+            ),
+            Line(
+                'alice.emit("tell", ("bob", "I miss you"))',
+                heard=["alice", "bob", "carol"],
+                why="There is no address for bob yet, and to=None is everyone.",
+            ),
+            Line('bob.emit("i am", "bob")'),
+            Line(
+                'carol.emit("tell", ("bob", "see you"))',
+                heard=["bob"],
+                why="Now the look-up finds an address, and it is bob's alone.",
+            ),
+            Line(
+                'bob.emit("tell", ("Bob", "a note to me"))',
+                heard=["alice", "bob", "carol"],
+                why='A look-up of "Bob" does not find "bob", and to=None is everyone.',
+            ),
+        ),
+        hint_text=(
+            "For each line, look for who sends, what stands in to and in skip_sid at that moment, "
+            "and whether an address is missing."
+        ),
+        praise="Everyone, one, all but one; and no address is everyone.",
+    ),
+    Repair(
+        number="03.5",
+        starter="""
+def answer(io):
+    me = []
+
+    @io.on("connect")
+    async def connect(sid, environ, auth):
+        me.append(sid)
+
+    @io.on("typing")
+    async def typing(sid, name):
+        await io.emit("is typing", name, skip_sid=me[0])
+""",
+        hint_text="Compare the two rings in the picture. Whose id is me[0], whoever is typing?",
+        solution_text="""
+def answer(io):
+    @io.on("typing")
+    async def typing(sid, name):
+        await io.emit("is typing", name, skip_sid=sid)
+""",
+        praise="Each call of the handler brings the sender's own id; there is nothing to remember.",
+        play=_typing,
+        scenes=(
+            _Talk(
+                ("alice", "bob", "carol"), (("alice", "Alice"), ("bob", "Bob"), ("carol", "Caro"))
+            ),
+            _Talk(("grace", "erin"), (("erin", "E."), ("grace", "G."), ("erin", "Erin"))),
+        ),
+        demo=_typing_demo,
     ),
 ]
