@@ -1,23 +1,49 @@
-"""The exercises of lesson 07: answers for all, a limit to waiting, and order."""
+"""The exercises of lesson 07: answers for all, a limit to waiting, order, and a turn for all."""
 
 import asyncio
+import contextlib
+import inspect
+import random
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
-from chatlib.lab.exercises.exercise import Exercise, Stage, run
-from chatlib.lab.wire import LabTimeoutError
+from socketio.exceptions import TimeoutError as SocketTimeoutError
+
+from chatlib.lab.exercises.exercise import Exercise, Repair, Stage, WrongAnswerError, run
+from chatlib.lab.exercises.prediction import Line, Prediction
+from chatlib.lab.exercises.stage import NothingCameError
+from chatlib.lab.trace import Packet
+from chatlib.lab.words import as_json, enumerated
+
+# A right answer does what is asked at once; one that has not in so many seconds never will.
+_PATIENCE = 1.5
+
+# Under load a right answer may be late once. A wrong one is wrong each time.
+_TRIES = 3
 
 
-async def _answer_whatever_comes(answer: Callable[..., Any], stage: Stage) -> None:
+# -- 07.1: answer, whatever comes ------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Sharing:
+    caller: str
+    good: tuple[tuple[int, int], ...]
+    bad: tuple[tuple[Any, ...], ...]
+
+
+async def _answer_whatever_comes(answer: Callable[..., Any], stage: Stage, scene: _Sharing) -> None:
     await run(answer, stage.io)
-    alice = await stage.join("alice")
+    *_, caller = await stage.join("alice", "bob", scene.caller)
 
-    async def share(*numbers: Any) -> Any:
-        after = f'After alice called "share" with {numbers or "no arguments"}, '
+    async def share(*numbers: Any) -> tuple[str, dict[str, Any]]:
+        shown = f"({as_json(numbers)}{',' * (len(numbers) == 1)})"
+        after = f'After {caller.name} called "share" with {shown if numbers else "no arguments"}, '
         try:
-            got = await alice.call("share", numbers)
-        except LabTimeoutError:
-            stage.fail(f"{after}there was no answer.")
+            got = await stage.call(caller, "share", numbers)
+        except WrongAnswerError:
+            raise
         except Exception as error:  # noqa: BLE001  (whatever a handler raises)
             stage.fail(
                 f"{after}the handler raised {type(error).__name__}. A client outside the lab "
@@ -27,120 +53,354 @@ async def _answer_whatever_comes(answer: Callable[..., Any], stage: Stage) -> No
             stage.fail(f'{after}the answer should have had an "ok", but it was {got!r}.')
         return after, got
 
-    for sweets, people in ((12, 4), (7, 2)):
+    async def expect_each(sweets: int, people: int) -> None:
         after, got = await share(sweets, people)
-        if got != (wanted := {"ok": True, "each": sweets // people}):
+        wanted = {"ok": True, "each": sweets // people}
+        if got != got | wanted:
             stage.fail(f"{after}the answer should have been {wanted}, but it was {got}.")
-    for numbers in ((12, 0), (12,), (), (12, 4, 1), ("many", 4), (None, 4)):
+
+    for sweets, people in scene.good:
+        await expect_each(sweets, people)
+    for numbers in scene.bad:
         after, got = await share(*numbers)
         if got["ok"]:
             stage.fail(f'{after}"ok" should have been false, but the answer was {got}.')
         if not isinstance(got.get("error"), str) or not got["error"].strip():
             stage.fail(f'{after}the answer should have had a sentence as "error": it was {got}.')
-    after, got = await share(9, 3)
-    if got != {"ok": True, "each": 3}:
-        stage.fail(f"{after}as before, the answer should have been good, but it was {got}.")
+    # Nobody can have written these down beforehand.
+    await expect_each(random.randint(50, 500), random.randint(2, 7))  # noqa: S311
 
 
-async def _three_ways(answer: Callable[..., Any], stage: Stage) -> None:
-    io = stage.io
-    events = []
-    answered_late = asyncio.Event()
+# -- 07.2: three ways for a call to end ------------------------------------------------------------
 
-    async def message(sid: str, text: Any = None) -> dict[str, Any]:  # noqa: ARG001
-        events.append(text)
-        if text == "hello?":
-            # Long after the answer was worth waiting for.
-            asyncio.get_running_loop().call_later(1.0, answered_late.set)
-            await answered_late.wait()
-        if text == "":
-            return {"ok": False, "error": "Say something."}
-        return {"ok": True}
 
-    io.on("message", message)
-    alice = await stage.join("alice")
-    for text, does, wanted in (
-        ("hi", "accepts it", "sent"),
-        ("", 'refuses it with "Say something."', "Say something."),
-        ("hello?", "answers a second later", "no answer"),
-    ):
-        case = f"When the text is {text!r} and the server {does}"
-        events.clear()
+@dataclass(frozen=True)
+class _Case:
+    """What the server does with a text, and what the function is to make of that.
+
+    Attributes:
+        text: The text.
+        does: What the server does, for the verdict.
+        ok: Whether it accepts the text.
+        after: How many seconds it takes.
+        in_time: Whether that is less than half a second.
+    """
+
+    text: str
+    does: str
+    ok: bool = True
+    after: float = 0.0
+    in_time: bool = True
+
+
+@dataclass(frozen=True)
+class _Asking:
+    client: str
+    cases: tuple[_Case, ...]
+
+
+async def _three_ways(answer: Callable[..., Any], stage: Stage, scene: _Asking) -> None:
+    server = _Slow()
+    stage.io.on("message", server.message)
+    client = await stage.join(scene.client)
+    for case in scene.cases:
+        # Half a second is long, but a machine may be busy for as long.
+        for is_last in (False, False, True):
+            if await _one_way(answer, stage, client, server, case) or not case.in_time:
+                break
+            if is_last:
+                stage.fail(
+                    f"When the text is {case.text!r} and the server {case.does}, the function "
+                    "should have waited for that answer, but it returned 'no answer': half a "
+                    "second is longer than that."
+                )
+
+
+class _Slow:
+    """The handler of ``message``, which takes its time and may be told not to."""
+
+    def __init__(self) -> None:
+        self.got: list[Any] = []
+        self.reply: dict[str, Any] = {}
+        self.after = 0.0
+        self.hurry = asyncio.Event()
+
+    async def message(self, sid: str, *data: Any) -> dict[str, Any]:  # noqa: ARG002
+        self.got.append(data[0] if len(data) == 1 else data)
+        reply = self.reply
+        if self.after:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.hurry.wait(), self.after)
+        return reply
+
+
+async def _one_way(
+    answer: Callable[..., Any], stage: Stage, client: Any, server: _Slow, case: _Case
+) -> bool:
+    """Play a case; return False if the function gave up waiting, where it should not have."""
+    error = f"Line {random.randint(10, 99)} is busy."  # noqa: S311
+    wanted = ("sent" if case.ok else error) if case.in_time else "no answer"
+    server.reply = {"ok": True} if case.ok else {"ok": False, "error": error}
+    server.after, server.hurry = case.after, asyncio.Event()
+    server.got.clear()
+    told = "" if case.ok else f' with "{error}"'
+    when = f"When the text is {case.text!r} and the server {case.does}{told}"
+
+    async def guarded() -> Any:
         try:
-            returned = await run(answer, alice, text)
-        except LabTimeoutError:
-            answered_late.set()
-            stage.fail(f"{case}, the function should have returned {wanted!r}, but it raised.")
-        if text != "hello?":
-            await stage.lab.settle()
-        if events != [text]:
+            returned = answer(client, case.text)
+            return await returned if inspect.isawaitable(returned) else returned
+        except SocketTimeoutError:
             stage.fail(
-                f'{case}, it should have got "message" once, with the text. It got '
-                f"{events or 'nothing'}."
+                f"{when}, the function should have returned {wanted!r}, but it raised "
+                "socketio.exceptions.TimeoutError."
             )
-        if returned != wanted:
-            stage.fail(
-                f"{case}, the function should have returned {wanted!r}, but it returned "
-                f"{returned!r}."
-            )
-    answered_late.set()
 
-
-async def _in_order(answer: Callable[..., Any], stage: Stage) -> None:
-    io = stage.io
-    io.on("think", lambda sid: None)  # noqa: ARG005
-    await run(answer, io)
-    alice, bob = await stage.join("alice", "bob")
-    heard: list[Any] = []
-    alice.on("noted", lambda *data: heard.extend(data))
-    rounds = {"one": 5, "two": 0, "three": 2, "four": 0}
-
-    async def alice_checks(*data: Any) -> str:
-        text = ", ".join(map(str, data))
-        for _ in range(rounds.get(text, 0)):
-            await alice.call("think")
-        return text.upper()
-
-    alice.on("check", alice_checks)
-    await alice.emit("note", "zero")
-    await stage.expect(
-        'alice emitted "note" with zero, and answered "check" with ZERO',
-        "noted",
-        by=["alice", "bob"],
-        data="ZERO",
-    )
-    heard.clear()
-    for text in rounds:
-        await alice.emit("note", text)
-    await stage.lab.settle()
-    if heard != [text.upper() for text in rounds]:
-        stage.fail(
-            f'After alice emitted "note" with {", ".join(rounds)}, "noted" came to her as '
-            f"{', '.join(map(str, heard)) or 'nothing'}: not in order."
-        )
-    await _nobody_waits_for_another(stage, alice, bob)
-
-
-async def _nobody_waits_for_another(stage: Stage, alice: Any, bob: Any) -> None:
-    alice_is_done = asyncio.Event()
-    alice.on("noted", lambda *data: alice_is_done.set() if data == ("FOUR",) else None)
-
-    async def bob_checks(*data: Any) -> Any:
-        await alice_is_done.wait()
-        return data
-
-    bob.on("check", bob_checks)
-    await bob.emit("note", "slow")
-    await alice.emit("note", "four")
     try:
-        await stage.lab.settle()
-    except LabTimeoutError:
-        stage.fail(
-            "While the server waited for bob's answer, alice's note should have come out, but it "
-            "waited for bob's."
-        )
+        returned = await run(guarded)
     finally:
-        alice_is_done.set()
+        server.hurry.set()
+    await stage.clear()
+    if server.got != [case.text]:
+        stage.fail(
+            f'{when}, it should have got "message" once, with the text. It got '
+            f"{', '.join(map(repr, server.got)) or 'nothing'}."
+        )
+    if case.in_time and returned == "no answer":
+        return False
+    if returned != wanted:
+        stage.fail(
+            f"{when}, the function should have returned {wanted!r}, but it returned {returned!r}."
+        )
+    return True
+
+
+# -- 07.3: in order --------------------------------------------------------------------------------
+
+
+@dataclass
+class _Notes:
+    """What the clients of a scene are asked, and what they answer.
+
+    Attributes:
+        author: Who sends the notes.
+        slow: Who is slow to answer.
+        notes: The author's notes, each with the number of questions it takes to check.
+        held: The note that the slow one thinks about.
+    """
+
+    author: str
+    slow: str
+    notes: dict[str, int]
+    held: str
+
+
+@dataclass
+class _Checks:
+    """The handlers of ``check``: nobody can know their answers without asking."""
+
+    stage: Stage
+    scene: _Notes
+    answers: dict[tuple[str, str], str] = field(default_factory=dict)
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    is_asked: asyncio.Event = field(default_factory=asyncio.Event)
+    release: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def answer_of(self, name: str, text: str) -> str:
+        checked = f"{text.upper()} {random.randint(100, 999)}"  # noqa: S311
+        return self.answers.setdefault((name, text), checked)
+
+    def text_of(self, data: tuple[Any, ...]) -> str:
+        """Return the note that an answer was given to, or what else came."""
+        texts = {answer: text for (_, text), answer in self.answers.items()}
+        return texts.get(str(data[0]), str(data[0])) if data else "nothing"
+
+    def answered_by(self, client: Any) -> None:
+        async def check(*data: Any) -> str:
+            text = ", ".join(map(str, data))
+            self.asked.append((client.name, text))
+            if text == self.scene.held:
+                self.is_asked.set()
+                await self.release.wait()
+            for _ in range(self.scene.notes.get(text, 0)):
+                await self.stage.io.call("nod", to=client.get_sid())  # a round trip
+            return self.answer_of(client.name, text)
+
+        client.on("check", check)
+
+    async def try_one(self, client: Any, text: str, everyone: list[str]) -> None:
+        """Let a client send one note, and see that it is asked and everyone told."""
+        after = f'{client.name} emitted "note" with {as_json([text])}'
+        answer = self.answer_of(client.name, text)
+        await client.emit("note", text)
+        try:
+            await self.stage.expect(
+                f'{after}, and answered "check" with {as_json([answer])}',
+                "noted",
+                by=everyone,
+                data=answer,
+            )
+        except NothingCameError:
+            raise
+        except WrongAnswerError:
+            self._expect_asked(after, client.name, text)
+            raise
+
+    def _expect_asked(self, after: str, name: str, text: str) -> None:
+        asked_of = sorted({who for who, asked in self.asked if asked == text})
+        if name in asked_of:
+            return
+        wanted = f'After {after}, the server should have called "check" of {name}'
+        if asked_of:
+            self.stage.fail(f"{wanted}, but it called that of {enumerated(asked_of)}.")
+        if others := [asked for who, asked in self.asked if who == name]:
+            carried = " and ".join(as_json([other]) if other else "nothing" for other in others)
+            self.stage.fail(f"{wanted} with {as_json([text])}, but with it came {carried}.")
+        self.stage.fail(f"{wanted}, but it did not ask.")
+
+
+async def _in_order(answer: Callable[..., Any], stage: Stage, scene: _Notes) -> None:
+    await run(answer, stage.io)
+    author, slow, listener = await stage.join(scene.author, scene.slow, "erin")
+    everyone = [author.name, slow.name, listener.name]
+    checks = _Checks(stage, scene)
+    for client in (author, slow, listener):
+        checks.answered_by(client)
+
+    for client in (slow, author):
+        await checks.try_one(client, f"hello from {client.name}", everyone)
+    await _compare_the_order(stage, scene, author, listener, checks)
+    await _nobody_waits_for_another(stage, scene, author, slow, checks)
+
+
+async def _compare_the_order(
+    stage: Stage, scene: _Notes, author: Any, listener: Any, checks: _Checks
+) -> None:
+    def came(found: list[Packet]) -> list[str]:
+        return [
+            checks.text_of(packet.data)
+            for packet in found
+            if (packet.event, packet.target) == ("noted", listener.name)
+        ]
+
+    for text in scene.notes:
+        await author.emit("note", text)
+    noted = came(await stage.deliveries(lambda found: len(came(found)) >= len(scene.notes)))
+    if noted != list(scene.notes):
+        wrong = "not in order" if sorted(noted) == sorted(scene.notes) else "not those"
+        stage.fail(
+            f'After {author.name} emitted "note" with {", ".join(scene.notes)}, "noted" came out '
+            f"with the answers for {', '.join(noted) or 'none of them'}: {wrong}."
+        )
+
+
+async def _nobody_waits_for_another(
+    stage: Stage, scene: _Notes, author: Any, slow: Any, checks: _Checks
+) -> None:
+    text, *_ = scene.notes
+    is_noted = asyncio.Event()
+    author.on("noted", lambda *data: is_noted.set() if checks.text_of(data) == text else None)
+    try:
+        await slow.emit("note", scene.held)
+        if await _comes(checks.is_asked):
+            await author.emit("note", text)
+            if not await _comes(is_noted):
+                stage.fail(
+                    f"While the server waited for {slow.name}'s answer, {author.name}'s note "
+                    f"should have come out, but it waited for {slow.name}'s."
+                )
+    finally:
+        checks.release.set()
+
+    def has_come(found: list[Packet]) -> bool:
+        return any(checks.text_of(packet.data) == scene.held for packet in found)
+
+    if not has_come(await stage.deliveries(has_come)):
+        stage.fail(
+            f'After {slow.name} answered "check" with {as_json([scene.held])} at last, "noted" '
+            "should have come out with that answer, and did not."
+        )
+
+
+async def _comes(event: asyncio.Event) -> bool:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), _PATIENCE)
+    return event.is_set()
+
+
+# -- 07.5: a turn for all --------------------------------------------------------------------------
+
+_OVEN = 0.2  # seconds
+_NEARLY = 0.9
+
+
+@dataclass(frozen=True)
+class _Bakery:
+    baker: str
+    asker: str
+    what: str
+
+
+async def _a_turn_for_all(answer: Callable[..., Any], stage: Stage, scene: _Bakery) -> None:
+    await run(answer, stage.io)
+    baker, asker = await stage.join(scene.baker, scene.asker)
+    for _ in range(_TRIES):
+        if await _bake_and_ask(stage, scene, baker, asker):
+            return
+    stage.fail(
+        f'While {scene.baker}\'s {scene.what} was in the oven, {scene.asker} called "open?", and '
+        'was answered only after "baked" had come: "bake" keeps everybody waiting.'
+    )
+
+
+async def _bake_and_ask(stage: Stage, scene: _Bakery, baker: Any, asker: Any) -> bool:
+    """Return whether the other client was answered while the oven was at work."""
+    after = f'{scene.baker} emitted "bake" with {as_json([scene.what])}'
+    loop = asyncio.get_running_loop()
+    baking = asyncio.Event()
+    baked: list[float] = []
+    asker.on("baking", lambda *_: baking.set())
+    asker.on("baked", lambda *_: baked.append(loop.time()))
+
+    begin = loop.time()
+    await baker.emit("bake", scene.what)
+    was_first = False
+    if await _comes(baking):
+        # Several times, as a handler may give way for a moment and then block.
+        answers = [await stage.call(asker, "open?") for _ in range(3)]
+        was_first = not baked
+        if answers != ["yes"] * 3:
+            said = next(one for one in answers if one != "yes")
+            stage.fail(
+                f'After {scene.asker} called "open?", the answer should have been "yes", as '
+                f"before, but it was {said!r}."
+            )
+    names = sorted([scene.baker, scene.asker])
+    found = await stage.deliveries(
+        lambda found: {p.target for p in found if p.event == "baked"} >= set(names)
+    )
+    for event in ("baking", "baked"):
+        heard = [packet for packet in found if packet.event == event]
+        if sorted(packet.target for packet in heard) != names:
+            stage.fail(
+                f'After {after}, {enumerated(names)} should each have heard "{event}" once', found
+            )
+        stage.expect_data(after, heard, (scene.what,))
+    if baked[0] - begin < _OVEN * _NEARLY:
+        stage.fail(
+            f'After {after}, "baked" came at once. The oven takes {_OVEN:g} s: that has to stay.'
+        )
+    return was_first
+
+
+async def _show_the_bakery(answer: Callable[..., Any], stage: Stage) -> None:
+    await run(answer, stage.io)
+    alice, bob = await stage.join("alice", "bob")
+    baking = asyncio.Event()
+    bob.on("baking", lambda *_: baking.set())
+    await alice.emit("bake", "bread")
+    await _comes(baking)
+    await stage.call(bob, "open?")
 
 
 EXERCISES = [
@@ -153,7 +413,7 @@ def answer(io):
         ...
 """,
         hint_text="""*numbers takes any number of arguments, so whatever goes wrong does so inside.
-Put the whole body into a try, the unpacking too: sweets, people = numbers.""",
+Unpacking them into two names can fail, too: let it do so where you catch it.""",
         solution_text="""
 def answer(io):
     @io.on("share")
@@ -166,6 +426,18 @@ def answer(io):
 """,
         praise="Whatever a client sends, it is never left waiting.",
         play=_answer_whatever_comes,
+        scenes=(
+            _Sharing(
+                "carol",
+                ((12, 4), (7, 2)),
+                ((12, 0), (12,), (), (12, 4, 1), ("many", 4), (None, 4)),
+            ),
+            _Sharing(
+                "dave",
+                ((30, 6), (3, 5), (0, 8)),
+                ((), (5, "few"), (0, 0), ([20, 5],), (9, 3, 3), ({"sweets": 8, "people": 2},)),
+            ),
+        ),
     ),
     Exercise(
         number="07.2",
@@ -173,8 +445,8 @@ def answer(io):
 async def answer(client, text):
     ...
 """,
-        hint_text="""client.call with timeout=0.5, in a try. What the server returns has "ok",
-and an "error" where that is false. What call raises is socketio.exceptions.TimeoutError.""",
+        hint_text="""call takes a timeout=. Its answer has an "ok", and an "error" if that is false.
+What call raises is python-socketio's own TimeoutError, not Python's.""",
         solution_text="""
 import socketio
 
@@ -188,6 +460,23 @@ async def answer(client, text):
 """,
         praise="Three outcomes, and the third is not a failure: it only means that nobody knows.",
         play=_three_ways,
+        scenes=(
+            _Asking(
+                "carol",
+                (
+                    _Case("hi", "accepts it a quarter of a second later", after=0.25),
+                    _Case("", "refuses it", ok=False),
+                ),
+            ),
+            _Asking(
+                "dave",
+                (
+                    _Case("", "accepts it"),
+                    _Case("hi", "refuses it", ok=False),
+                    _Case("hello?", "answers a second later", after=1.0, in_time=False),
+                ),
+            ),
+        ),
     ),
     Exercise(
         number="07.3",
@@ -197,8 +486,8 @@ def answer(io):
     async def note(sid, text):
         ...
 """,
-        hint_text="""A lock for each socket, before the handler: turns = defaultdict(asyncio.Lock).
-In the handler, async with turns[sid] around both the call of check and the emit of noted.""",
+        hint_text="""Each socket needs a lock of its own, and it has to outlive the handler.
+Asking and emitting belong into the same turn.""",
         solution_text="""
 import asyncio
 from collections import defaultdict
@@ -215,5 +504,100 @@ def answer(io):
 """,
         praise="Each client's notes queue up, and no client stands in another's queue.",
         play=_in_order,
+        scenes=(
+            _Notes("alice", "bob", {"one": 5, "two": 0, "three": 2, "four": 0}, "slow"),
+            _Notes("dave", "carol", {"red": 2, "green": 6, "blue": 0}, "grey"),
+        ),
+    ),
+    Prediction(
+        number="07.4",
+        server_source="""
+PRICES = {"bread": 3, "cake": 12}
+
+
+@io.on("order")
+async def order(sid, *arguments):
+    try:
+        what, many = arguments
+        await io.emit("ordered", what, skip_sid=sid)
+        await io.emit("bill", PRICES[what] * many, to=sid)
+        return {"ok": True}
+    except Exception:
+        return {"ok": False, "error": "Say what, and how many."}
+""",
+        setup='alice, bob, carol = await lab.join("alice", "bob", "carol")',
+        lines=(
+            Line(
+                'alice.call("order", ("bread", 2))',
+                ["bob", "carol", "alice"],
+                'Bob and Carol hear "ordered", and Alice hears "bill".',
+            ),
+            Line(
+                'bob.call("order", ("pizza", 1))',
+                ["alice", "carol"],
+                'There is no price for pizza, but by then "ordered" has gone out. An error takes '
+                "nothing back.",
+            ),
+            Line(
+                'carol.emit("order", ["bread", 2])',
+                [],
+                "A list is one argument, so the unpacking raises before anything is emitted. "
+                "Carol did not ask for an answer, and gets none.",
+            ),
+            Line(
+                'carol.emit("order", ("cake", "2"))',
+                ["alice", "bob", "carol"],
+                "Nothing raises: Python multiplies a number by a text, and the bill is the text "
+                '"222222222222". No try finds bad input that does not raise.',
+            ),
+            Line(
+                'alice.call("order", ("cake", None))',
+                ["bob", "carol"],
+                '12 * None raises, but that is after "ordered". Alice is refused, and '
+                "the others have heard of her cake all the same.",
+            ),
+        ),
+        hint_text="Go through the try line by line. What is emitted before the line that raises "
+        "has gone out.",
+        praise="What has been emitted stays emitted. So look at all the input first, and emit "
+        "after that.",
+    ),
+    Repair(
+        number="07.5",
+        starter="""
+def answer(io):
+    import time
+
+    @io.on("bake")
+    async def bake(sid, what):
+        await io.emit("baking", what)
+        time.sleep(0.2)  # the oven
+        await io.emit("baked", what)
+
+    @io.on("open?")
+    async def is_open(sid):
+        return "yes"
+""",
+        hint_text="""time.sleep stops the whole program, and with it every other handler.
+asyncio has a function of the same name, which lets the others run meanwhile.""",
+        solution_text="""
+import asyncio
+
+
+def answer(io):
+    @io.on("bake")
+    async def bake(sid, what):
+        await io.emit("baking", what)
+        await asyncio.sleep(0.2)  # the oven
+        await io.emit("baked", what)
+
+    @io.on("open?")
+    async def is_open(sid):
+        return "yes"
+""",
+        praise="While one handler waits for its oven, the server has time for everybody else.",
+        play=_a_turn_for_all,
+        demo=_show_the_bakery,
+        scenes=(_Bakery("alice", "bob", "bread"), _Bakery("dave", "carol", "cake")),
     ),
 ]
