@@ -193,8 +193,8 @@ def everything_compared(lesson):
 
 
 def no_sleep(lesson):
-    for cell in lesson.code:
-        if re.search(r"\bsleep\s*\(", cell.source):
+    for cell in lesson.code:  # a repair may be about somebody who does
+        if not is_exercise(cell) and re.search(r"\bsleep\s*\(", cell.source):
             yield f"a cell sleeps: {cell.source[:60]}"
 
 

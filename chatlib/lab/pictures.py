@@ -284,21 +284,24 @@ class Canvas:
             )
         self._y += 22
 
-    def marks(self, title: str, marks: dict[float, str], framed: set[float]) -> None:
-        """Draw a row of marks, each at its place, some of them in a frame."""
-        y = self._y
-        self._line("rule", MARGIN, y, self._width - MARGIN, y)
-        self._add(svg.Text(class_=["bold"], x=MARGIN, y=_n(y + 21), text=_escape(title)))
+    def marks(self, title: list[str], marks: dict[float, str], framed: set[float]) -> None:
+        """Draw a row of marks, each at its place, some of them in a frame, with lines of a title."""
+        top = self._y
+        middle = top + 17 + 7 * (len(title) - 1)
+        self._line("rule", MARGIN, top, self._width - MARGIN, top)
+        for index, text in enumerate(title):
+            y = _n(top + 21 + 14 * index)
+            self._add(svg.Text(class_=["bold"], x=MARGIN, y=y, text=_escape(text)))
         for x, mark in marks.items():
             if x in framed:
-                self._rect("fault", x - 14, y + 4, 28, 26, 5)
+                self._rect("fault", x - 14, middle - 13, 28, 26, 5)
             if mark == "●":
-                self._add(svg.Circle(class_=["down-tip"], cx=_n(x), cy=_n(y + 17), r=7))
+                self._add(svg.Circle(class_=["down-tip"], cx=_n(x), cy=_n(middle), r=7))
             elif mark == "○":
-                self._ring(x, y + 17)
+                self._ring(x, middle)
             else:
-                self._text(x, y + 21, mark, "", 28, "count")
-        self._y += 34
+                self._text(x, middle + 4, mark, "", 28, "count")
+        self._y += 34 + 14 * (len(title) - 1)
 
     def note(self, text: str) -> None:
         """Write a line of text."""

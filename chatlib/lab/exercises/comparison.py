@@ -1,9 +1,10 @@
 """The picture of a guess: who was to hear what, beside who did."""
 
+import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from chatlib.lab.pictures import MARGIN, Canvas, Picture, printable, text_width
+from chatlib.lab.pictures import MARGIN, WIDTH, Canvas, Picture, printable, text_width
 
 _BLOCKS = ("your guess", "what happens")
 _GAP = 26  # between the two
@@ -46,8 +47,10 @@ class Comparison(Picture):
 
     def svg(self) -> str:
         """Return the two matrices as an SVG document."""
-        label = max(map(text_width, self._lines)) + 20
-        cell = max(map(text_width, self._clients)) + 18
+        cell = max(map(text_width, self._clients)) + 14
+        room = WIDTH - 2 * MARGIN - _GAP - 2 * cell * len(self._clients) - 20
+        labels = {line: _wrapped(line, room) for line in self._lines}
+        label = max(text_width(part) for parts in labels.values() for part in parts) + 20
         columns = {
             (block, name): MARGIN
             + label
@@ -64,7 +67,7 @@ class Comparison(Picture):
         for line in self._lines:
             guessed, was = self._guess[line], self._happened[line]
             canvas.marks(
-                line,
+                labels[line],
                 {x: _mark((guessed, was)[block], name) for (block, name), x in columns.items()},
                 {columns[0, name] for name in self._clients if guessed[name] != was[name]},
             )
@@ -75,6 +78,11 @@ class Comparison(Picture):
         mark = _mark(self._guess[line], name)
         framed = f"[{mark}]" if self._guess[line][name] != self._happened[line][name] else mark
         return f"{framed:{len(name) + 1}}"
+
+
+def _wrapped(line: str, room: float) -> list[str]:
+    """Break a line of code, at a space if there is one, where it is too long."""
+    return textwrap.wrap(line, max(int(room / text_width("x")), 12), subsequent_indent="  ")
 
 
 def _mark(heard: Counter[str], name: str) -> str:

@@ -1,6 +1,8 @@
 import asyncio
 import linecache
+import os
 import re
+import signal
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -9,10 +11,20 @@ import pytest
 import pytest_asyncio
 import socketio
 from exercise_checks import check_exercise, function
+from IPython.lib.pretty import pretty
 
 from chatlib.lab import Lab
-from chatlib.lab.exercises import Exercise, Stage, Verdict, exercise, exercises
+from chatlib.lab.exercises import (
+    Exercise,
+    Prediction,
+    Repair,
+    Stage,
+    Verdict,
+    exercise,
+    exercises,
+)
 from chatlib.lab.exercises.exercise import WrongAnswerError, run
+from chatlib.lab.exercises.reader import Code, Watch
 
 TIMEOUT = 5  # seconds
 # The package has a function of the module's name.
@@ -20,11 +32,12 @@ machinery = import_module("chatlib.lab.exercises.exercise")
 EXERCISES = exercises()
 
 
-async def play(answer, stage):
+async def play(answer, stage, scene):
+    sender, other, text = scene
     await run(answer, stage.io)
-    alice, _ = await stage.join("alice", "bob")
-    await alice.emit("say", "hi")
-    await stage.expect('alice emitted "say"', "said", by=["bob"], data="hi")
+    client, _ = await stage.join(sender, other)
+    await client.emit("say", text)
+    await stage.expect(f'{sender} emitted "say"', "said", by=[other], data=text)
 
 
 pass_on = Exercise(
@@ -44,6 +57,7 @@ def answer(io):
 """,
     praise="Everyone but you.",
     play=play,
+    scenes=(("alice", "bob", "hi"), ("dave", "carol", 7)),
 )
 
 
@@ -82,7 +96,7 @@ async def test_a_starter_that_only_looks_different_is_not_yet(change):
 async def test_a_starter_with_something_done_to_it_is_an_answer():
     verdict = await judged(pass_on.starter.replace("...", "pass"))
     assert verdict.kind == "wrong"
-    assert 'bob should have heard "said". Nobody did.' in verdict.message
+    assert 'After alice emitted "say", bob should have heard "said". Nobody did.' in verdict.message
 
 
 async def test_wrong():
@@ -160,14 +174,34 @@ async def test_an_answer_that_does_not_end_itself(monkeypatch):
 async def test_an_answer_that_waits_for_an_answer_in_vain(monkeypatch):
     monkeypatch.setattr(machinery, "TIMEOUT", 0.5)
 
-    async def play(answer, stage):
+    async def play(answer, stage, scene):
+        stage.io.on("slow", wait_for_ever)
         alice = await stage.join("alice")
         await run(answer, alice)
 
     client_side = replace(pass_on, play=play)
-    verdict = await judged("async def answer(alice):\n    await alice.call('x')", client_side)
+    verdict = await judged("async def answer(alice):\n    await alice.call('slow')", client_side)
     assert verdict.kind == "wrong"
     assert "Waited 0.5 s for" in verdict.message
+
+
+async def wait_for_ever(sid):
+    await asyncio.Event().wait()
+
+
+async def test_an_answer_that_calls_a_misspelt_event(monkeypatch):
+    monkeypatch.setattr(machinery, "TIMEOUT", 0.5)
+
+    async def play(answer, stage, scene):
+        stage.io.on("area", lambda sid: 12)
+        alice = await stage.join("alice")
+        await run(answer, alice)
+
+    client_side = replace(pass_on, play=play)
+    verdict = await judged("async def answer(alice):\n    await alice.call('aera')", client_side)
+    assert verdict.message == (
+        'alice sent "aera", and the server has no handler for it; it has one for "area".'
+    )
 
 
 @pytest.mark.parametrize("answer", [None, "answer", ..., 7], ids=repr)
@@ -211,6 +245,183 @@ def test_hint_and_solution_print(capsys):
     assert capsys.readouterr().out == pass_on.solution_text.strip() + "\n"
 
 
+HANDLER = """
+import asyncio, time
+def answer(io):
+    queue = asyncio.Queue()
+    async def later(text, sid):
+        await io.emit("said", text, skip_sid=sid)
+    async def work():
+        while True:
+            await later(*await queue.get())
+    async def chain(text, sid, length):
+        if length:
+            asyncio.create_task(chain(text, sid, length - 1))
+        else:
+            await later(text, sid)
+    {}
+    @io.on("say")
+    async def say(sid, text):
+        {}
+"""
+
+
+@pytest.mark.parametrize(
+    ("setting_up", "handling"),
+    [
+        pytest.param("", "asyncio.create_task(later(text, sid))", id="a task"),
+        pytest.param("", "io.start_background_task(later, text, sid)", id="a background task"),
+        pytest.param("", "asyncio.create_task(chain(text, sid, 20))", id="a chain of tasks"),
+        pytest.param("asyncio.create_task(work())", "queue.put_nowait((text, sid))", id="a queue"),
+        pytest.param(
+            "io.start_background_task(work)", "queue.put_nowait((text, sid))", id="a worker of io"
+        ),
+        pytest.param(
+            "",
+            "asyncio.get_running_loop().call_later("
+            "0.3, lambda: asyncio.create_task(later(text, sid)))",
+            id="call_later",
+        ),
+        pytest.param("", "await asyncio.sleep(0.3); await later(text, sid)", id="a sleep"),
+        pytest.param("", "await io.emit('more'); await later(text, sid)", id="another emission"),
+    ],
+)
+async def test_an_answer_that_does_it_in_another_way(setting_up, handling):
+    verdict = await judged(HANDLER.format(setting_up, handling))
+    assert verdict.kind == "right", verdict.message
+
+
+async def test_an_answer_leaves_no_task_behind():
+    before = asyncio.all_tasks()
+    await judged(HANDLER.format("asyncio.create_task(work())", "queue.put_nowait((text, sid))"))
+    assert asyncio.all_tasks() == before
+
+
+@pytest.mark.parametrize(
+    ("source", "call"),
+    [
+        (HANDLER.format("", "io.emit('said', text, skip_sid=sid)"), "`io.emit(...)`"),
+        (HANDLER.format("", "x = io.emit('said', text)"), "`io.emit(...)`"),
+        (HANDLER.format("", "later(text, sid)"), "`later(...)`"),
+        (HANDLER.format("", "asyncio.sleep(0.01); await later(text, sid)"), "`asyncio.sleep(...)`"),
+        (HANDLER.format("", "me = io.get_session(sid); me['x']"), "`io.get_session(...)`"),
+        (HANDLER.format("", "io.enter_room(sid, 'a').close"), None),
+    ],
+)
+async def test_what_is_never_awaited_is_named(source, call):
+    verdict = await judged(source)
+    assert verdict.kind == "wrong"
+    if call:
+        assert verdict.message == (
+            f"{call} was not awaited: without await, nothing of it is ever done."
+        )
+
+
+async def test_an_answer_is_not_blamed_for_an_earlier_one():
+    await judged(HANDLER.format("", "io.start_background_task(io.emit('said'))"))
+    source = HANDLER.format("", "import gc; gc.collect(); await later(text, sid)")
+    assert (await judged(source)).kind == "right"
+
+
+@pytest.mark.parametrize("handling", ["time.sleep(60)", "while True: pass"])
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no timer that interrupts")
+async def test_an_answer_that_blocks_the_loop_is_stopped(handling):
+    verdict = await judged(HANDLER.format("", handling))
+    assert verdict.kind == "wrong"
+    assert verdict.message.startswith("Your code blocks the event loop")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no timer that interrupts")
+async def test_an_answer_that_blocks_the_loop_itself_is_stopped():
+    verdict = await judged("import time\ndef answer(io):\n    time.sleep(60)")
+    assert verdict.message.startswith("Your code blocks the event loop")
+    assert signal.getsignal(signal.SIGALRM) == signal.SIG_DFL
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+
+async def test_an_answer_that_uses_the_lessons_own_server():
+    source = pass_on.solution_text.replace("answer(io)", "answer(server)")
+    lesson = "import socketio\nio = socketio.AsyncServer(async_mode='aiohttp')\n"
+    answer = function(lesson + source)
+    verdict = await pass_on.judge(answer)
+    assert verdict.message == (
+        "Your function uses the lesson's own `io`, and not what the check hands over to it."
+    )
+    assert not answer.__globals__["io"].handlers.get("/")  # as it was before
+
+
+async def test_an_answer_may_use_another_name_for_the_server():
+    source = pass_on.solution_text.replace("io", "server")
+    assert (await judged(source)).kind == "right"
+
+
+async def test_no_handler_for_the_event():
+    verdict = await judged(pass_on.solution_text.replace('"say"', '"sya"'))
+    assert verdict.message == (
+        'alice sent "say", and the server has no handler for it; it has one for "sya".'
+    )
+
+
+async def test_every_scene_is_played():
+    hard_coded = pass_on.solution_text.replace("text, skip", "'hi', skip")
+    verdict = await judged(hard_coded)
+    assert verdict.message == (
+        'After dave emitted "say", "said" should have carried 7, but it carried "hi".'
+    )
+
+
+def test_an_exercise_and_its_methods_show_one_line():
+    assert repr(exercise("03.1")) == "Exercise 03.1: .check(answer), .hint(), .solution()"
+    for one in EXERCISES:
+        for shown in (one, one.hint, one.solution, one.check):
+            assert len(repr(shown).splitlines()) == 1
+            assert one.solution_text.strip().splitlines()[-1] not in repr(shown)
+            assert pretty(shown) == repr(shown)
+
+
+# -- repairs ---------------------------------------------------------------------------------------
+
+
+async def demo(answer, stage):
+    await run(answer, stage.io)
+    alice, _ = await stage.join("alice", "bob")
+    await alice.emit("say", "hi")
+
+
+broken = Repair(
+    number="99.2",
+    starter=pass_on.solution_text.replace(", skip_sid=sid", ""),
+    hint_text="Look for a ring.",
+    solution_text=pass_on.solution_text,
+    praise="Repaired.",
+    play=play,
+    scenes=pass_on.scenes,
+    demo=demo,
+)
+
+
+async def test_a_repair_that_nobody_has_begun_is_not_yet():
+    verdict = await judged(broken.starter, broken)
+    assert verdict.kind == "not yet"
+    assert "with its bug" in verdict.message
+    assert (await judged(broken.solution_text, broken)).kind == "right"
+    assert (await judged(broken.starter.replace('"said"', '"told"'), broken)).kind == "wrong"
+
+
+async def test_a_repair_is_drawn_right_or_wrong():
+    before = str(await broken.picture(function(broken.starter)))
+    assert before == (
+        'alice  → server  say "hi"\nserver → alice   said "hi"\nserver → bob     said "hi"'
+    )
+    after = str(await broken.picture(function(broken.solution_text)))
+    assert after.endswith('server ○ alice: not said "hi"')
+
+
+async def test_what_cannot_be_drawn_is_told(capsys):
+    await broken.show(function("def answer(io):\n    raise OSError('no')"))
+    assert capsys.readouterr().out == "There is no picture. Your code raised OSError: no.\n"
+
+
 # -- the stage -------------------------------------------------------------------------------------
 
 
@@ -218,7 +429,8 @@ def test_hint_and_solution_print(capsys):
 async def stage():
     io = socketio.AsyncServer(async_mode="aiohttp")
     async with await Lab.open(io) as lab:
-        yield Stage(io, lab)
+        with Watch(Code(lambda: None)) as watch:
+            yield Stage(io, lab, watch)
 
 
 @pytest_asyncio.fixture
@@ -334,26 +546,30 @@ async def test_run_awaits_what_is_awaitable():
 # -- the checks of the checkers --------------------------------------------------------------------
 
 
+right_answers = [pass_on.solution_text + f"# {number}" for number in range(5)]
 wrong_answers = [
-    ("def answer(io): pass", "Nobody did"),
+    ("def answer(io): pass", "no handler for it"),
+    (pass_on.solution_text.replace("text,", "7,"), 'should have carried "hi"'),
+    (pass_on.solution_text.replace("text,", "'hi',"), 'but it carried "hi"'),
+    (pass_on.solution_text.replace("await ", ""), "was not awaited"),
     (pass_on.solution_text.replace(", skip_sid=sid", ""), "alice should not have heard"),
     (pass_on.solution_text.replace("text,", "text + '!',"), 'but it carried "hi!"'),
 ]
 
 
 async def test_check_exercise_passes_a_good_exercise():
-    await check_exercise(pass_on, wrong_answers)
+    await check_exercise(pass_on, wrong_answers, right_answers)
 
 
-async def no_judgement(answer, stage):
+async def no_judgement(answer, stage, scene):
     pass
 
 
 @pytest.mark.parametrize(
     ("bad", "answers"),
     [
-        pytest.param(pass_on, wrong_answers[:2], id="too few wrong answers"),
-        pytest.param(pass_on, [*wrong_answers[:2], wrong_answers[0]], id="the same twice"),
+        pytest.param(pass_on, wrong_answers[:5], id="too few wrong answers"),
+        pytest.param(pass_on, [*wrong_answers[:5], wrong_answers[0]], id="the same twice"),
         pytest.param(
             pass_on, [*wrong_answers, (pass_on.solution_text, "")], id="a right wrong answer"
         ),
@@ -370,7 +586,19 @@ async def no_judgement(answer, stage):
 )
 async def test_check_exercise_fails_a_bad_exercise(bad, answers):
     with pytest.raises(AssertionError):
-        await check_exercise(bad, answers)
+        await check_exercise(bad, answers, right_answers)
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        pytest.param(right_answers[:4], id="too few"),
+        pytest.param([*right_answers, wrong_answers[0][0]], id="a wrong one"),
+    ],
+)
+async def test_check_exercise_fails_with_bad_right_answers(right):
+    with pytest.raises(AssertionError):
+        await check_exercise(pass_on, wrong_answers, right)
 
 
 # -- all exercises ---------------------------------------------------------------------------------
@@ -413,9 +641,20 @@ def test_every_exercise_has_a_test_of_its_checker(one):
 
 @pytest.mark.parametrize("one", EXERCISES, ids=lambda one: one.number)
 def test_every_exercise_says_what_it_has_to(one):
-    assert "..." in one.starter
-    assert callable(function(one.starter))
     for text in (one.hint_text, one.praise):
         assert text.strip() == text
-        assert text.endswith(".")
+        assert text.endswith((".", "?"))
     assert one.hint_text not in one.solution_text
+    if isinstance(one, Prediction):
+        return
+    assert ("..." in one.starter) != isinstance(one, Repair)
+    assert callable(function(one.starter))
+    assert len(one.scenes) >= 2
+    assert len(set(map(repr, one.scenes))) == len(one.scenes)
+
+
+def test_every_lesson_has_each_kind():
+    kinds = {(one.number[:2], type(one)) for one in EXERCISES}
+    lessons = sorted({number for number, _ in kinds})
+    assert [(lesson, Prediction) in kinds for lesson in lessons] == [True] * len(lessons)
+    assert [lesson for lesson in lessons if (lesson, Repair) not in kinds and lesson >= "02"] == []
