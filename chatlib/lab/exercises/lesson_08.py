@@ -1,139 +1,459 @@
-"""The exercises of lesson 08: a sender, a server and a receiver that lose and double nothing."""
+"""The exercises of lesson 08: a sender, a server and receivers that lose and double nothing."""
 
 import asyncio
+import contextlib
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import count, pairwise
 from typing import Any
+from uuid import uuid4
 
 import socketio
 
 from chatlib.history import History
-from chatlib.lab.exercises.exercise import Exercise, Stage, run
+from chatlib.lab.exercises.exercise import Exercise, Repair, Stage, run
+from chatlib.lab.exercises.prediction import Line, Prediction
 from chatlib.lab.wire import LabTimeoutError
+from chatlib.lab.words import enumerated
 from chatlib.server import ChatServer
+
+# An attempt that is made in the background comes so soon after the last one, in seconds.
+_IDLE = 0.3
 
 
 def _chat() -> socketio.AsyncServer:
     return ChatServer(history=History()).io
 
 
-async def _sender(answer: Callable[..., Any], stage: Stage) -> None:
-    fates: list[str] = []
-    attempts: list[Any] = []
-    done: dict[Any, str] = {}
-    over = asyncio.Event()
+# -- 08.1, the sender ------------------------------------------------------------------------------
 
-    async def message(sid: str, data: Any = None) -> dict[str, Any]:  # noqa: ARG001
-        fate = fates.pop(0) if fates else "good"
-        attempts.append(data)
-        if not isinstance(data, dict) or data.keys() != {"text", "key"}:
-            stage.fail(f"A message should have had a text and a key, but it was {data!r}.")
+
+@dataclass(frozen=True)
+class _Mishaps:
+    """A sender, and what the server does to its messages: a text, and what gets lost of it."""
+
+    sender: str
+    messages: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+_MISHAPS = (
+    _Mishaps("alice", (("hi", ("lost",)), ("hi", ("answer lost",)), ("bye", ()))),
+    _Mishaps("dora", (("not", ()), ("yet", ("answer lost", *["lost"] * 4)), ("not", ()))),
+)
+
+
+class _Careless:
+    """A server's handler of ``message``, that loses what it is told to lose."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self.fates: list[str] = []
+        self.attempts: list[float] = []
+        self.done: dict[Any, str] = {}
+        self.over = asyncio.Event()
+        self._came = asyncio.Event()
+        self.text = ""
+
+    async def message(self, sid: str, data: Any = None) -> dict[str, Any]:  # noqa: ARG002
+        fate = self.fates.pop(0) if self.fates else "good"
+        self.attempts.append(asyncio.get_running_loop().time())
+        self._came.set()
+        if not isinstance(data, dict) or not data.keys() >= {"text", "key"}:
+            self._stage.fail(f"A message should have had a text and a key, but it was {data!r}.")
+        key = data["key"]
+        if not isinstance(key, str | int | float) or key == "":
+            self._stage.fail(f"A key should have been a text or a number, but it was {key!r}.")
+        if data["text"] != self.text:
+            self._stage.fail(
+                f'The text should have been "{self.text}", but it was {data["text"]!r}.'
+            )
         if fate != "lost":
-            done.setdefault(data["key"], data["text"])
+            self.done.setdefault(key, data["text"])
         if fate != "good":
-            await over.wait()  # to the sender, an answer that never comes
+            await self.over.wait()  # to the sender, an answer that never comes
         return {"ok": True}
 
-    stage.io.on("message", message)
-    alice = await stage.join("alice")
+    async def idle(self, lost: int) -> None:
+        """Wait until no attempt comes any more, as they may be made in the background."""
+        with contextlib.suppress(TimeoutError):
+            while len(self.attempts) <= lost:
+                self._came.clear()
+                async with asyncio.timeout(_IDLE):
+                    await self._came.wait()
+
+
+async def _sender(answer: Callable[..., Any], stage: Stage, mishaps: _Mishaps) -> None:
+    server = _Careless(stage)
+    stage.io.on("message", server.message)
+    client = await stage.join(mishaps.sender)
     try:
-        for number, (text, *misfortunes) in enumerate(
-            [("hi", "lost"), ("hi", "answer lost"), ("bye", "answer lost", "lost", "lost")], start=1
-        ):
-            fates[:] = misfortunes
-            attempts.clear()
-            case = f"When the server lost {_and_then(misfortunes)}"
+        for number, (server.text, fates) in enumerate(mishaps.messages, start=1):
+            server.fates[:] = fates
+            server.attempts.clear()
+            case = f"When the server lost {_and_then(fates)}"
             try:
-                await run(answer, alice, text)
-            except LabTimeoutError:
-                if len(attempts) > len(misfortunes):  # it was answered, and does not end
+                await run(answer, client, server.text)
+            except LabTimeoutError as late:
+                # It was answered and does not end, or it sent something else.
+                if len(server.attempts) > len(fates) or not server.attempts:
                     raise
+                if "your function to end" in str(late):
+                    stage.fail(
+                        f"{case}, there were {len(server.attempts)} attempts in two seconds. Each "
+                        "should have had a tenth of a second."
+                    )
                 stage.fail(f"{case}, the function raised. It should have sent once more.")
-            if not attempts:
-                stage.fail("The server got no message.")
-            if fates or len(attempts) <= len(misfortunes):
-                stage.fail(f"{case}, the function returned and should have sent once more.")
-            if len(done) < number:
-                stage.fail(
-                    f'The text "{text}" was sent with a key that another message had, so the '
-                    "server took it for a second attempt. It is lost."
-                )
-            if len(done) > number:
-                stage.fail(f"{case}, the next attempt had another key: the message is doubled.")
+            await server.idle(len(fates))
+            _judge_attempts(stage, server, number, case, len(fates))
     finally:
-        over.set()
+        server.over.set()
 
 
-def _and_then(misfortunes: list[str]) -> str:
-    return " and then ".join({"lost": "a message"}.get(one, "an answer") for one in misfortunes)
+def _judge_attempts(stage: Stage, server: _Careless, number: int, case: str, lost: int) -> None:
+    attempts = server.attempts
+    if not attempts:
+        stage.fail("The server got no message.")
+    if server.fates or len(attempts) <= lost:
+        stage.fail(f"{case}, the function returned and should have sent once more.")
+    if len(server.done) < number:
+        stage.fail(
+            f'The text "{server.text}" was sent with a key that another message had, so the '
+            "server took it for a second attempt. It is lost."
+        )
+    if len(server.done) > number:
+        stage.fail(f"{case}, the next attempt had another key: the message is doubled.")
+    gaps = [later - earlier for earlier, later in pairwise(attempts)]
+    if len(gaps) > 3 and max(gaps) < 0.05:
+        stage.fail(
+            f"{case}, the attempts came one upon the other. Each should have had a tenth of a "
+            "second to be answered."
+        )
 
 
-async def _server(answer: Callable[..., Any], stage: Stage) -> None:
+def _and_then(fates: tuple[str, ...]) -> str:
+    answers, messages = fates.count("answer lost"), fates.count("lost")
+    parts = ["an answer"] * bool(answers)
+    parts += ["a message" if messages == 1 else f"{messages} messages"] * bool(messages)
+    return " and then ".join(parts) or "nothing"
+
+
+# -- 08.2, the server ------------------------------------------------------------------------------
+
+
+class _SlowManager(socketio.AsyncManager):  # type: ignore[misc]
+    """Takes a while for each emission, as one that has to ask another machine does."""
+
+    async def emit(self, *args: Any, **kwargs: Any) -> None:
+        await asyncio.sleep(0.02)
+        await super().emit(*args, **kwargs)
+
+
+def _slow_server() -> socketio.AsyncServer:
+    return socketio.AsyncServer(async_mode="aiohttp", client_manager=_SlowManager())
+
+
+@dataclass(frozen=True)
+class _Talk:
+    """Who sends to a server that knows keys, who is there besides, and what is said."""
+
+    sender: str
+    other: str
+    texts: tuple[str, str, str]
+
+
+async def _server(answer: Callable[..., Any], stage: Stage, talk: _Talk) -> None:
     await run(answer, stage.io)
-    alice, _ = await stage.join("alice", "bob")
+    sender, _ = await stage.join(talk.sender, talk.other)
+    everyone = [talk.sender, talk.other]
+    one, two, three = talk.texts
+    # New ones for each check: an answer may remember those of the last one.
+    first, second, third, fourth = (uuid4().hex for _ in range(4))
 
-    async def attempt(text: str, key: str, by: list[str], what: str) -> None:
-        after = f'alice called "message" with the text "{text}" and {what}'
-        try:
-            got = await alice.call("message", {"text": text, "key": key}, timeout=1)
-        except LabTimeoutError:
-            stage.fail(f"After {after}, there was no answer.")
-        await stage.expect(after, "news", by=by, data=text)
+    def check_answer(after: str, got: Any) -> None:
         if got != {"ok": True}:
             stage.fail(
-                f'After {after}, she should have got {{"ok": True}}, or she would try again for '
-                f"ever. She got {got!r}."
+                f'After {after}, {talk.sender} should have got {{"ok": True}}, or would try again '
+                f"for ever. {talk.sender} got {got!r}."
             )
 
-    everyone = ["alice", "bob"]
-    await attempt("one", "a", everyone, "a key")
-    await attempt("one", "a", [], "the same key")
-    await attempt("one", "b", everyone, "another key, which makes it another message")
-    await attempt("two", "c", everyone, "a third key")
-    await attempt("one", "a", [], "the first key once more")
+    async def attempt(text: str, key: str, by: list[str], what: str) -> None:
+        after = f'{talk.sender} called "message" with the text "{text}" and {what}'
+        got = await stage.call(sender, "message", {"text": text, "key": key})
+        await stage.expect(after, "news", by=by, data=text)
+        check_answer(after, got)
+
+    await attempt(one, first, everyone, "a key")
+    await attempt(one, first, [], "the same key")
+    await attempt(one, second, everyone, "another key, which makes it another message")
+    await attempt(two, third, everyone, "a third key")
+    await attempt(one, first, [], "the first key once more")
+
+    after = f'{talk.sender} sent "message" twice at once with the same new key'
+    answers: list[Any] = []
+    for _ in range(2):
+        await sender.emit("message", {"text": three, "key": fourth}, callback=answers.append)
+    await stage.expect(after, "news", by=everyone, data=three)
+    if len(answers) < 2:
+        stage.fail(f"After {after}, only {len(answers)} of the two attempts had an answer.")
+    for got in answers:
+        check_answer(after, got)
+
+    sender = await stage.join(talk.sender)
+    await attempt(one, first, [], "the first key, on a new connection")
 
 
-async def _receiver(answer: Callable[..., Any], stage: Stage) -> None:
-    alice = await stage.join("alice", auth={"userId": "alice"})
-    heard: list[Any] = []
+# -- 08.3, a receiver ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Post:
+    """Who writes to Bob, to everyone and to a group, and what is written."""
+
+    sender: str
+    other: str
+    room: str
+    texts: tuple[str, ...]
+
+
+@dataclass
+class _Mailbox:
+    """Bob, what he should have heard, and what he has heard.
+
+    Attributes:
+        stage: The stage.
+        post: Who writes, and where.
+        sender: The client that writes.
+        heard: The list that the answer appends to.
+        sent: What was written to everyone, in order.
+        private: What was written to Bob or to his group.
+        arrived: The ids that reached Bob as messages to everyone.
+    """
+
+    stage: Stage
+    post: _Post
+    sender: Any
+    heard: list[Any] = field(default_factory=list)
+    sent: list[str] = field(default_factory=list)
+    private: list[str] = field(default_factory=list)
+    arrived: Counter[int] = field(default_factory=Counter)
+
+    async def say(self, text: str, **address: Any) -> int:
+        """Write something, and return its id."""
+        answer = await self.sender.call("message", {"text": text} | address)
+        if not address:
+            self.sent.append(text)
+        elif self.post.other not in address.values():
+            self.private.append(text)
+        await self.stage.lab.settle()
+        return int(answer["id"])
+
+    async def _note_arrivals(self) -> None:
+        for packet in await self.stage.deliveries():
+            if packet.target == "bob" and packet.event == "recieve-message":
+                self.arrived[packet.data[0]["id"]] += 1
+
+    async def expect(self, case: str) -> None:
+        """See that Bob has heard all that was written to everyone, once each."""
+        await self._note_arrivals()
+        if not all(isinstance(one, str) for one in self.heard):
+            self.stage.fail(f"{case}, there was more in the list heard than texts.")
+        public = [one for one in self.heard if one not in self.private]
+        if public != self.sent:
+            self.stage.fail(
+                f"{case}, the list heard should have been {self.sent}, but it was {public}."
+            )
+        if again := [number for number, times in self.arrived.items() if times > 1]:
+            self.stage.fail(
+                f"{case}, the server sent him again what he had: {len(again)} "
+                f"{'message' if len(again) == 1 else 'messages'}. His offset should have been the "
+                "id of the last one."
+            )
+        # Who hears what is for Bob alone, too, hears it once.
+        mine = Counter(one for one in self.heard if one in self.private)
+        if twice := [one for one in mine if mine[one] > 1]:
+            self.stage.fail(f"{case}, {twice[0]!r}, which was for him alone, came twice.")
+        if mine and (lost := [one for one in self.private if one not in mine]):
+            self.stage.fail(f"{case}, {lost[0]!r}, which was for him alone, was lost.")
+
+
+async def _receiver(answer: Callable[..., Any], stage: Stage, post: _Post) -> None:
+    sender = await stage.join(post.sender, auth={"userId": post.sender})
+    box = _Mailbox(stage, post, sender)
     bob = stage.lab.client("bob")
-    auth = await run(answer, bob, heard)
+    auth = await run(answer, bob, box.heard)
+    await _check_auth(stage, auth)
+    one, two, three, four, five = post.texts
+
+    async def connect() -> None:
+        await bob.connect(stage.lab.url, auth=auth)
+        await stage.lab.settle()
+
+    await box.say("for another", user=post.other)
+    await connect()
+    await box.say(one)
+    await box.say(two)
+    await box.expect("When bob was there for two messages")
+    await box.say("psst", user="bob")
+    await box.say(two)
+    await box.expect("When somebody said the same text once more, which is another message")
+    await bob.disconnect()
+    await box.say(three)
+    await box.say("for another", user=post.other)
+    await box.say(one)
+    await connect()
+    await box.expect("When bob was back and had missed two")
+    await box.say(four)
+    await bob.disconnect()
+    await connect()
+    await box.expect(
+        "When bob had heard one more live, and was back once more and had missed nothing"
+    )
+
+    last = await box.say("in there", user="bob")
+    await bob.disconnect()
+    await connect()
+    await box.expect("When bob had heard a message for him alone live, and was back")
+    await bob.disconnect()
+    await box.say("in the room", room=post.room)
+    await box.say(five)
+    await connect()
+    await bob.call("join-room", {"room": post.room, "offset": last})
+    await bob.disconnect()
+    await connect()
+    await box.expect("When bob had got an older message to his room last, and was back once more")
+
+
+async def _check_auth(stage: Stage, auth: Any) -> None:
     if not callable(auth):
         stage.fail(
-            f"The function should have returned a function, which bob's client calls each time it "
+            "The function should have returned a function, which bob's client calls each time it "
             f"connects. It returned {auth!r}."
         )
     if not isinstance(said := await run(auth), dict) or said.get("userId") != "bob":
         stage.fail(f"Bob's auth should have had a userId, which is 'bob', but it was {said!r}.")
 
-    async def say(text: str, **address: Any) -> None:
-        await alice.call("message", {"text": text} | address)
-        await stage.lab.settle()
 
-    async def expect(case: str, *texts: str) -> None:
-        await stage.lab.settle()
-        if heard != list(texts):
-            only_texts = all(isinstance(one, str) for one in heard)
-            came = f"it was {heard}" if only_texts else "there was more in it than texts"
-            stage.fail(f"{case}, the list heard should have been {list(texts)}, but {came}.")
+# -- 08.5, a receiver in a room --------------------------------------------------------------------
 
-    await say("for carol", user="carol")
-    await bob.connect(stage.lab.url, auth=auth)
-    await say("one")
-    await say("two")
-    await expect("When bob was there for two messages", "one", "two")
-    await bob.disconnect()
-    await say("three")
-    await say("for carol", user="carol")
-    await say("four")
-    await bob.connect(stage.lab.url, auth=auth)
-    await expect("When bob was back and had missed two", "one", "two", "three", "four")
-    await say("five")
-    await bob.disconnect()
-    await bob.connect(stage.lab.url, auth=auth)
-    await expect(
-        "When bob had heard a fifth one live, and was back once more and had missed nothing",
-        *("one", "two", "three", "four", "five"),
-    )
+
+class _RoomMember:
+    """Bob with an answer's two functions, and what he should have heard."""
+
+    def __init__(self, stage: Stage, post: _Post, sender: Any) -> None:
+        self.stage = stage
+        self.post = post
+        self.sender = sender
+        self.bob = stage.lab.client("bob")
+        self.heard: list[Any] = []
+        self.sent: list[str] = []
+        self.arrived: Counter[int] = Counter()
+
+    async def prepare(self, answer: Callable[..., Any]) -> None:
+        """Call the answer, and keep the functions that it returns."""
+        both = await run(answer, self.bob, self.heard, self.post.room)
+        if not isinstance(both, tuple | list) or len(both) != 2 or not all(map(callable, both)):
+            self.stage.fail(f"It should still return two functions, but it returned {both!r}.")
+        self.auth, self.joining = both
+        await _check_auth(self.stage, self.auth)
+
+    async def connect(self) -> None:
+        await self.bob.connect(self.stage.lab.url, auth=self.auth)
+        await self.stage.lab.settle()
+
+    async def join(self) -> None:
+        """Join the room, with what the answer says then."""
+        asked = await run(self.joining)
+        if not isinstance(asked, dict) or asked.get("room") != self.post.room:
+            self.stage.fail(
+                "What bob says to join-room should have had his room, "
+                f"{self.post.room!r}, but it was {asked!r}."
+            )
+        answer = await self.stage.call(self.bob, "join-room", asked)
+        if not answer["ok"]:
+            self.stage.fail(f"Bob's join-room was refused: {answer['error']}")
+        await self.stage.lab.settle()
+
+    async def come_back(self) -> None:
+        await self.connect()
+        await self.join()
+
+    async def say(self, text: str, **address: Any) -> None:
+        await self.sender.call("message", {"text": text} | address)
+        self.sent.append(text)
+        await self.stage.lab.settle()
+
+    async def expect(self, case: str) -> None:
+        """See that Bob has heard everything once."""
+        for packet in await self.stage.deliveries():
+            if packet.target == "bob" and packet.event in ("recieve-message", "single-message"):
+                self.arrived[packet.data[0]["id"]] += 1
+        if not all(isinstance(one, str) for one in self.heard):
+            self.stage.fail(f"{case}, there was more in the list heard than texts.")
+        got = Counter(self.heard)
+        if lost := [one for one in self.sent if not got[one]]:
+            self.stage.fail(f"{case}, {_quoted(lost)} was lost.")
+        if twice := [one for one in got if got[one] > 1]:
+            self.stage.fail(f"{case}, {_quoted(twice)} came twice.")
+        if any(times > 1 for times in self.arrived.values()):
+            self.stage.fail(
+                f"{case}, the server sent him again what he had. An offset should be the id of "
+                "the last message."
+            )
+
+
+def _quoted(texts: list[str]) -> str:
+    return enumerated(f'"{text}"' for text in texts)
+
+
+async def _room_member(answer: Callable[..., Any], stage: Stage, post: _Post) -> None:
+    sender = await stage.join(post.sender, auth={"userId": post.sender})
+    member = _RoomMember(stage, post, sender)
+    await member.prepare(answer)
+    room = {"room": post.room}
+    names = (f"{text} {number}" for number in count(1) for text in post.texts)
+
+    await member.come_back()
+    await member.say(next(names))
+    await member.say(next(names), **room)
+    await member.say(next(names), user="bob")
+    await member.expect("When bob was there for a message to everyone, one to his room and one DM")
+    await member.bob.disconnect()
+    await member.say(next(names), **room)
+    await member.say(next(names))
+    await member.come_back()
+    await member.expect("When bob had missed a message to his room, and then one to everyone")
+    await member.bob.disconnect()
+    await member.come_back()
+    await member.expect("When bob was back once more, and had missed nothing")
+    await member.bob.disconnect()
+    await member.say(next(names))
+    await member.say(next(names), **room)
+    await member.say(next(names), user="bob")
+    await member.come_back()
+    await member.bob.disconnect()
+    await member.come_back()
+    await member.expect("When bob had missed one of each, and came back twice")
+    await member.bob.disconnect()
+    await member.say(next(names), **room)
+    await member.say(next(names), user="bob")
+    await member.connect()
+    await member.bob.disconnect()  # too soon to join
+    await member.come_back()
+    await member.expect("When bob's wire broke once more before he had joined his room")
+
+
+async def _show_room_member(answer: Callable[..., Any], stage: Stage) -> None:
+    alice = await stage.join("alice", auth={"userId": "alice"})
+    member = _RoomMember(stage, _Post("alice", "carol", "team", ()), alice)
+    await member.prepare(answer)
+    await member.come_back()
+    await member.say("one")
+    await member.bob.disconnect()
+    await stage.clear()
+    await member.say("two", room="team")
+    await member.say("three")
+    await member.come_back()
 
 
 EXERCISES = [
@@ -162,6 +482,7 @@ async def answer(client, text):
 """,
         praise="It is sent until it is there, and the key makes all attempts one message.",
         play=_sender,
+        scenes=_MISHAPS,
     ),
     Exercise(
         number="08.2",
@@ -172,7 +493,8 @@ def answer(io):
         ...
 """,
         hint_text="""A set of all keys, made before the handler. Only the emit depends on whether
-the key is new; what is returned does not.""",
+the key is new; what is returned does not. And a second attempt may come while the handler still
+awaits something for the first: what does it find in the set then? Think of the order.""",
         solution_text="""
 def answer(io):
     keys = set()
@@ -186,6 +508,11 @@ def answer(io):
 """,
         praise="Done once, answered each time: that is what makes trying again harmless.",
         play=_server,
+        scenes=(
+            _Talk("alice", "bob", ("one", "two", "three")),
+            _Talk("erin", "frank", ("tea", "cake", "milk")),
+        ),
+        server=_slow_server,
     ),
     Exercise(
         number="08.3",
@@ -208,6 +535,113 @@ def answer(bob, heard):
 """,
         praise="The client says what it has, and the server adds what it has not.",
         play=_receiver,
+        scenes=(
+            _Post("alice", "carol", "team", ("one", "two", "three", "four", "five")),
+            _Post("dora", "erin", "choir", ("do", "re", "mi", "fa", "so")),
+        ),
+        server=_chat,
+    ),
+    Prediction(
+        number="08.4",
+        server_source="""io = ChatServer(history=History()).io
+""",
+        setup="""\
+seen = {"userId": "bob", "offset": 0}
+alice = await lab.join("alice", reconnection=True, auth={"userId": "alice"})
+bob = await lab.join("bob", reconnection=True, auth=lambda: seen)
+carol = await lab.join("carol", auth={"userId": "carol"})
+
+
+@bob.on("recieve-message")
+@bob.on("single-message")
+async def note(data):
+    seen["offset"] = data["id"]
+""",
+        lines=(
+            Line(
+                'alice.call("message", {"key": "k", "text": "hi"})',
+                heard=["alice", "bob", "carol"],
+                why="It has no address: that is everyone, the sender too.",
+            ),
+            Line(
+                'alice.call("message", {"key": "k", "text": "ho"})',
+                heard=[],
+                why="The server knows this key of hers: it answers, and delivers nothing, whatever "
+                "the text is.",
+            ),
+            Line(
+                'carol.call("message", {"key": "k", "text": "hi"})',
+                heard=["alice", "bob", "carol"],
+                why="A key belongs to its sender, and Carol has never used this one.",
+            ),
+            Line("lab.cut(bob)"),
+            Line(
+                'alice.call("message", {"user": "bob", "text": "?"})',
+                heard=[],
+                why="Bob has no socket now. It is kept for him, and nobody hears it yet.",
+            ),
+            Line('carol.call("message", {"text": "bye"})'),
+            Line(
+                "lab.mend(bob)",
+                heard=["bob", "bob"],
+                why="His offset is that of Carol's first message, and two have come since: the one "
+                "to him and the one to everyone.",
+            ),
+            Line("lab.cut(alice)"),
+            Line('carol.call("message", {"text": "alice?"})'),
+            Line(
+                "lab.mend(alice)",
+                heard=[],
+                why="Her auth has no offset: she did not ask for what she has missed.",
+            ),
+        ),
+        events=("recieve-message", "single-message"),
+        server=_chat,
+        names={"ChatServer": ChatServer, "History": History},
+        options={"faults": True},
+        hint_text="""For each message: has this sender used the key before? For each one who comes
+back: what does the auth say, and what is newer than that?""",
+        praise="Keys belong to their sender, and who comes back gets what is newer than the offset "
+        "that it gives. Without one, it gets nothing.",
+    ),
+    Repair(
+        number="08.5",
+        starter="""
+def answer(bob, heard, room):
+    seen = {"userId": "bob", "offset": 0}
+
+    @bob.on("recieve-message")
+    @bob.on("single-message")
+    async def note(data):
+        heard.append(data["text"])
+        seen["offset"] = data["id"]
+
+    return lambda: seen, lambda: {"room": room, "offset": seen["offset"]}
+""",
+        hint_text="""Look at the offset in Bob's join-room. Which message gave it to him, and what
+was said in the room before that one, while he was away? What replays which messages?""",
+        solution_text="""
+def answer(bob, heard, room):
+    seen = {"userId": "bob", "offset": 0}
+    in_room = {"room": room, "offset": 0}
+
+    @bob.on("recieve-message")
+    @bob.on("single-message")
+    async def note(data):
+        heard.append(data["text"])
+        where = in_room if "room" in data else seen
+        where["offset"] = data["id"]
+
+    return lambda: seen, lambda: in_room
+""",
+        praise="An offset says what one has of one replay. There are two replays, so there are "
+        "two offsets.",
+        play=_room_member,
+        demo=_show_room_member,
+        scenes=(
+            _Post("alice", "carol", "team", ("red", "green", "blue")),
+            _Post("dora", "erin", "choir", ("do", "re", "mi")),
+        ),
         server=_chat,
     ),
 ]

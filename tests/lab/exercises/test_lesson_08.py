@@ -32,11 +32,31 @@ def server(*body, before="keys = set()"):
     )
 
 
-def receiver(*body, returns="lambda: seen", seen="{'userId': 'bob', 'offset': 0}"):
+def receiver(*body, returns="lambda: seen", seen="{'userId': 'bob', 'offset': 0}", more=""):
     lines = "\n".join(f"        {line}" for line in body)
     return (
-        f"def answer(bob, heard):\n    seen = {seen}\n    @bob.on('recieve-message')\n"
+        f"def answer(bob, heard):\n    seen = {seen}\n    @bob.on('recieve-message')\n{more}"
         f"    async def message(data):\n{lines}\n    return {returns}\n"
+    )
+
+
+def member(*body, returns="lambda: seen, lambda: in_room"):
+    """Return the source of a receiver for 08.5, with handlers as given."""
+    lines = "\n".join(f"    {line}" for line in body)
+    return (
+        "def answer(bob, heard, room):\n    seen = {'userId': 'bob', 'offset': 0}\n"
+        f"    in_room = {{'room': room, 'offset': 0}}\n{lines}\n    return {returns}\n"
+    )
+
+
+def note(*body):
+    """Return the lines of one handler for both events, for `member`."""
+    return (
+        "@bob.on('recieve-message')",
+        "@bob.on('single-message')",
+        "async def note(data):",
+        "    heard.append(data['text'])",
+        *[f"    {line}" for line in body],
     )
 
 
@@ -62,7 +82,11 @@ async def test_08_1():
             ),
             (
                 again_and_again(call, times="range(2)"),
-                "lost an answer and then a message and then a message, the function returned",
+                "lost an answer and then 4 messages, the function returned",
+            ),
+            (
+                again_and_again(call, times="range(4)"),  # as JavaScript's `retries: 3`
+                "lost an answer and then 4 messages, the function returned and should have sent",
             ),
             (
                 again_and_again(call.replace("key}", "str(uuid.uuid4())}")),
@@ -77,6 +101,14 @@ async def test_08_1():
                 'The text "hi" was sent with a key that another message had',
             ),
             (
+                again_and_again(call, before="key = client.name"),
+                'The text "hi" was sent with a key that another message had',
+            ),
+            (
+                again_and_again(call.replace("'text': text", "'text': 'hi'")),
+                "The text should have been \"bye\", but it was 'hi'",
+            ),
+            (
                 again_and_again(call.replace(", 'key': key", "")),
                 "a text and a key, but it was {'text': 'hi'}",
             ),
@@ -85,12 +117,108 @@ async def test_08_1():
                 "a text and a key, but it was 'hi'",
             ),
             (
+                again_and_again(call, before="key = uuid.uuid4().hex, 1"),
+                "A key should have been a text or a number",
+            ),
+            (
                 client("await client.emit('message', {'text': text, 'key': key})"),
-                "The server got no message",
+                "the server lost a message, the function returned and should have sent once more",
+            ),
+            (
+                client("client.emit('message', {'text': text, 'key': key})"),
+                "`client.emit(...)` was not awaited",
+            ),
+            (
+                again_and_again(call.replace("timeout=0.1", "timeout=5")),
+                "there were 1 attempts in two seconds. Each should have had a tenth of a second",
+            ),
+            (
+                again_and_again(call.replace("timeout=0.1", "timeout=0.001")),
+                "Each should have had a tenth of a second",
             ),
             (
                 client("while True:", f"    try: await {call}", "    except Timeout: pass"),
                 "Something does not end. Waited 2 s for your function to end",
+            ),
+            (
+                again_and_again(call.replace("'message'", "'mesage'")),
+                'alice sent "mesage", and the server has no handler for it',
+            ),
+            (client("return {'ok': True}"), "The server got no message"),
+        ],
+        [
+            again_and_again(call, before="key = next(numbers) + 1"),
+            again_and_again(call.replace("'key': key", "'key': key, 'attempt': number")),
+            # Recursion.
+            (
+                "import uuid, socketio\n"
+                "async def attempt(client, data):\n"
+                "    try:\n"
+                "        return await client.call('message', data, None, 0.1)\n"
+                "    except socketio.exceptions.TimeoutError:\n"
+                "        return await attempt(client, data)\n"
+                "async def answer(client, text):\n"
+                "    return await attempt(client, dict(text=text, key=uuid.uuid4().hex))\n"
+            ),
+            # An emission with a callback, and a future that waits for it.
+            client(
+                "while True:",
+                "    came = asyncio.get_running_loop().create_future()",
+                "    def done(ack): came.done() or came.set_result(ack)",
+                "    await client.emit('message', {'text': text, 'key': key}, callback=done)",
+                "    try:",
+                "        return await asyncio.wait_for(came, 0.1)",
+                "    except asyncio.TimeoutError:",
+                "        print('once more')",
+                before="import asyncio; key = uuid.uuid4().hex",
+            ),
+            # A class that knows what it has still to send, and numbers kept in the module.
+            (
+                "import itertools, socketio\n"
+                "class Outbox:\n"
+                "    numbers = itertools.count(1)\n"
+                "    def __init__(self, client):\n"
+                "        self.client = client\n"
+                "    async def send(self, text):\n"
+                "        self.data = {'key': next(self.numbers), 'text': text}\n"
+                "        while not await self.try_once(): pass\n"
+                "    async def try_once(self):\n"
+                "        try:\n"
+                "            await self.client.call('message', self.data, timeout=0.1)\n"
+                "        except socketio.exceptions.SocketIOError:\n"
+                "            return False\n"
+                "        return True\n"
+                "async def answer(c, words):\n"
+                "    await Outbox(c).send(words)\n"
+            ),
+            # In the background.
+            client(
+                "async def send():",
+                f"    try: await {call}",
+                "    except Timeout: tasks.append(asyncio.create_task(send()))",
+                "tasks.append(asyncio.create_task(send()))",
+                before="import asyncio; tasks = []; key = str(uuid.uuid1())",
+            ),
+            # In a task of its own.
+            client(
+                "async def send():",
+                "    ok = False",
+                "    while not ok:",
+                "        try:",
+                f"            ok = (await {call})['ok']",
+                "        except Timeout as error:",
+                "            print(error)",
+                "await asyncio.create_task(send())",
+                before="import asyncio, secrets; key = secrets.token_hex()",
+            ),
+            client(
+                f"while await attempt({call}): pass",
+                before=(
+                    "async def attempt(calling):\n"
+                    "        try: await calling\n"
+                    "        except Timeout: return True\n"
+                    "    import time; key = time.time_ns()"
+                ),
             ),
         ],
     )
@@ -108,12 +236,22 @@ async def test_08_2():
                 "the same key, alice and bob should not have heard",
             ),
             (
+                server(once[0], emit, once[1], good),  # noted after the `await`
+                'twice at once with the same new key, alice and bob heard "news" more than once',
+            ),
+            (
+                server(once[0], "    await asyncio.sleep(0.1)", once[1], emit, good).replace(
+                    "def answer", "import asyncio\ndef answer", 1
+                ),
+                "twice at once with the same new key",
+            ),
+            (
                 server(*once, emit, f"    {good}"),
-                'she should have got {"ok": True}, or she would try again for ever. She got None',
+                'should have got {"ok": True}, or would try again for ever. alice got None',
             ),
             (
                 server(*once, emit, f"    {good}", "return {'ok': False}"),
-                "She got {'ok': False}",
+                "alice got {'ok': False}",
             ),
             (
                 server("if data['text'] not in keys:", "    keys.add(data['text'])", emit, good),
@@ -134,57 +272,450 @@ async def test_08_2():
                 "which makes it another message",
             ),
             (
+                server(
+                    "if (sid, data['key']) not in keys:",
+                    "    keys.add((sid, data['key']))",
+                    emit,
+                    good,
+                ),
+                "the first key, on a new connection, alice and bob should not have heard",
+            ),
+            (
                 server(*once, "    await io.emit('news', data['text'], skip_sid=sid)", good),
                 'alice should have heard "news"',
             ),
             (
                 server(*once, "    await io.emit('news', data)", good),
-                'should have carried "one", but it carried {"text": "one", "key": "a"}',
+                'should have carried "one", but it carried {"text": "one", "key": ',
             ),
+            (
+                server(*once, "    await io.emit('news', 'one')", good),
+                'should have carried "two", but it carried "one"',
+            ),
+            (server(*once, "    io.emit('news', data['text'])", good), "was not awaited"),
             (server(good), "Nobody did"),
+            (
+                server(*once, emit, good).replace("'message'", "'mesage'"),
+                'the server has no handler for it; it has one for "mesage"',
+            ),
+        ],
+        [
+            server(*once, "    io.start_background_task(io.emit, 'news', data['text'])", good),
+            # Keys kept in the module, and a helper.
+            (
+                "keys = []\n"
+                "def is_new(key):\n"
+                "    if key in keys: return False\n"
+                "    keys.append(key)\n"
+                "    return True\n"
+                "def answer(server):\n"
+                "    async def heard(who, what):\n"
+                "        key, text = what['key'], what['text']\n"
+                "        if is_new(key): await server.emit(event='news', data=text)\n"
+                "        return dict(ok=True)\n"
+                "    server.on('message', heard)\n"
+            ),
+            # One at a time.
+            (
+                "import asyncio\n"
+                "def answer(io):\n"
+                "    keys, turn = {}, asyncio.Lock()\n"
+                "    @io.event\n"
+                "    async def message(sid, data):\n"
+                "        async with turn:\n"
+                "            if data['key'] not in keys:\n"
+                "                await io.emit('news', data['text'])\n"
+                "                keys[data['key']] = {'ok': True}\n"
+                "        return keys[data['key']]\n"
+            ),
+            # In a class, and more than was asked for.
+            (
+                "import socketio\n"
+                "class Chat(socketio.AsyncNamespace):\n"
+                "    keys = set()\n"
+                "    async def on_message(self, sid, data):\n"
+                "        await self.emit('typing', sid)\n"
+                "        if (key := data['key']) in self.keys: return {'ok': True}\n"
+                "        self.keys |= {key}\n"
+                "        await self.emit('news', data['text'])\n"
+                "        return {'ok': True}\n"
+                "def answer(io):\n"
+                "    io.register_namespace(Chat('/'))\n"
+            ),
+            # A queue with a worker.
+            (
+                "import asyncio\n"
+                "def answer(io):\n"
+                "    keys, todo = set(), asyncio.Queue()\n"
+                "    async def work():\n"
+                "        while True:\n"
+                "            data = await todo.get()\n"
+                "            if data['key'] not in keys:\n"
+                "                await io.emit('news', data['text'])\n"
+                "                keys.add(data['key'])\n"
+                "    worker = asyncio.create_task(work())\n"
+                "    @io.on('message')\n"
+                "    def message(sid, data):\n"
+                "        todo.put_nowait(data)\n"
+                "        return {'ok': True, **({} if worker else {})}\n"
+            ),
+            # The second attempt waits for the first.
+            (
+                "import asyncio\n"
+                "tasks = {}\n"
+                "def answer(io):\n"
+                "    @io.on('message')\n"
+                "    async def message(sid, data):\n"
+                "        key = data['key']\n"
+                "        if key not in tasks:\n"
+                "            tasks[key] = asyncio.create_task(io.emit('news', data['text']))\n"
+                "        await tasks[key]\n"
+                "        return {'ok': True}\n"
+            ),
         ],
     )
 
 
 async def test_08_3():
     append = "heard.append(data['text'])"
-    note = "seen['offset'] = data['id']"
+    note_id = "seen['offset'] = data['id']"
+    both = "    @bob.on('single-message')\n"
+    public = "if 'user' not in data and 'room' not in data: heard.append(data['text'])"
     await check_exercise(
         exercise("08.3"),
         [
             (receiver(append), "had missed two, the list heard should have been"),
             (
                 receiver(append, seen="{'userId': 'bob'}"),
-                "should have been ['one', 'two', 'three', 'four'], but it was ['one', 'two'].",
+                "'three', 'one'], but it was ['one', 'two', 'two'].",
             ),
-            (receiver(append, note, returns="seen"), "should have returned a function"),
+            (receiver(append, note_id, returns="seen"), "should have returned a function"),
             (
-                receiver(append, note, returns="lambda: {'offset': seen['offset']}"),
+                receiver(append, note_id, returns="lambda: {'offset': seen['offset']}"),
                 "should have had a userId",
             ),
             (
                 receiver(append, "seen['offset'] += 1"),
-                "but it was ['one', 'two', 'two', 'three', 'four']",
+                "but it was ['one', 'two', 'two', 'two', 'three', 'one']",
             ),
             (
                 receiver(append, "seen['offset'] = data['id'] + 1"),
-                "but it was ['one', 'two', 'four']",
+                "but it was ['one', 'two', 'two', 'one']",
             ),
             (
                 receiver(append, "seen['offset'] = data['id'] - 1"),
-                "but it was ['one', 'two', 'two', 'three', 'four']",
+                "but it was ['one', 'two', 'two', 'two', 'three', 'one']",
             ),
             (
-                receiver(note, returns="lambda: seen"),
+                receiver(note_id, returns="lambda: seen"),
                 "When bob was there for two messages",
             ),
             (
-                receiver("heard.append(data)", note),
-                "should have been ['one', 'two'], but there was more in it than texts.",
+                receiver("heard.append(data)", note_id),
+                "When bob was there for two messages, there was more in the list heard than texts.",
             ),
             (
                 receiver(append, "if not seen['offset']: seen['offset'] = data['id']"),
-                "but it was ['one', 'two', 'two', 'three', 'four']",
+                "but it was ['one', 'two', 'two', 'two', 'two', 'three', 'one']",
+            ),
+            # Equal texts dropped, and everything replayed each time.
+            (
+                receiver(f"if data['text'] not in heard: {append}"),
+                "the same text once more, which is another message, the list heard should have",
+            ),
+            (
+                receiver(
+                    "if data['id'] not in seen['ids']:",
+                    f"    {append}",
+                    "    seen['ids'].append(data['id'])",
+                    seen="{'userId': 'bob', 'offset': 0, 'ids': []}",
+                ),
+                "the server sent him again what he had: 3 messages",
+            ),
+            # The offset of what is kept too late, at the end of a connection.
+            (
+                receiver(
+                    "if (data['text'], data['id']) not in got:",
+                    f"    {append}",
+                    "got.append((data['text'], data['id']))",
+                    "seen['offset'] = max(0, data['id'] - 1)",
+                ).replace("def answer", "got = []\ndef answer"),
+                "the server sent him again what he had: 1 message.",
+            ),
+            # By one event only, with both kept.
+            (
+                receiver(append, "if 'user' not in data: seen['offset'] = data['id']", more=both),
+                "'in there', which was for him alone, came twice",
+            ),
+            # The room's messages are older, and move it back.
+            (
+                receiver(append, note_id, more=both),
+                "an older message to his room last, and was back once more, the list heard",
+            ),
+            (receiver(append, note_id, returns="lambda: None"), "it was None"),
+            ("def answer(bob, heard):\n    return lambda: {'userId': 'bob'}\n", "was there for"),
+        ],
+        [
+            receiver(append, "if 'room' not in data: seen['offset'] = data['id']", more=both),
+            receiver(append, "seen['offset'] = max(seen['offset'], data['id'])", more=both),
+            receiver(
+                "if data['id'] <= seen['offset']: return",
+                public,
+                note_id,
+                more=both,
+            ),
+            # A class, other names, and an offset only once there is one.
+            (
+                "class Receiver:\n"
+                "    def __init__(self, heard):\n"
+                "        self.heard, self.auth = heard, {'userId': 'bob'}\n"
+                "    def on_message(self, message):\n"
+                "        print('heard', message['text'])\n"
+                "        self.heard += [message['text']]\n"
+                "        self.auth = self.auth | {'offset': message['id']}\n"
+                "    def __call__(self):\n"
+                "        return self.auth\n"
+                "def answer(client, messages):\n"
+                "    receiver = Receiver(messages)\n"
+                "    client.on('recieve-message', receiver.on_message)\n"
+                "    return receiver\n"
+            ),
+            # A generator of ids, and an asynchronous function for auth.
+            (
+                "async def answer(bob, heard):\n"
+                "    ids = [0]\n"
+                "    @bob.on('recieve-message')\n"
+                "    def _(data):\n"
+                "        heard.append(data['text']); ids.append(data['id'])\n"
+                "    async def auth():\n"
+                "        return {'userId': 'bob', 'offset': ids[-1], 'name': 'Bob'}\n"
+                "    return auth\n"
+            ),
+            (
+                "import socketio\n"
+                "def answer(bob, heard):\n"
+                "    class Mine(socketio.AsyncClientNamespace):\n"
+                "        last = 0\n"
+                "        async def trigger_event(self, event, *args):\n"
+                "            if event == 'recieve-message':\n"
+                "                heard.append(args[0]['text']); self.last = args[0]['id']\n"
+                "    mine = Mine('/')\n"
+                "    bob.register_namespace(mine)\n"
+                "    return lambda: dict(userId='bob', offset=mine.last)\n"
+            ),
+        ],
+    )
+    threads_end()
+
+
+def guess(*rows):
+    """Return the source of a guess, one row for each line that is asked about."""
+    lines = [line.code for line in exercise("08.4").lines if line.heard is not None]
+    return (
+        "answer = {\n"
+        + "".join(f"    {line!r}: {row},\n" for line, row in zip(lines, rows, strict=True))
+        + "}\n"
+    )
+
+
+async def test_08_4():
+    everyone = "['alice', 'bob', 'carol']"
+    await check_exercise(
+        exercise("08.4"),
+        [
+            (
+                guess("['bob', 'carol']", [], everyone, [], "['bob', 'bob']", []),
+                "alice heard it, and your guess leaves them out. It has no address",
+            ),
+            (
+                guess(everyone, everyone, everyone, [], "['bob', 'bob']", []),
+                "did not hear it, and your guess says so. The server knows this key of hers",
+            ),
+            (
+                guess(everyone, [], [], [], "['bob', 'bob']", []),
+                "A key belongs to its sender, and Carol has never used this one",
+            ),
+            (
+                guess(everyone, [], everyone, "['bob']", "['bob', 'bob']", []),
+                "bob did not hear it, and your guess says so. Bob has no socket now",
+            ),
+            (
+                guess(everyone, [], everyone, [], "['bob']", []),
+                "bob heard it twice, not once. His offset is that of Carol's first message",
+            ),
+            (
+                guess(everyone, [], everyone, [], ["bob"] * 4, []),
+                "bob heard it twice, not 4 times",
+            ),
+            (
+                guess(everyone, [], everyone, [], [], []),
+                "bob heard it, and your guess leaves them out. His offset",
+            ),
+            (
+                guess(everyone, [], everyone, [], "['bob', 'bob']", "['alice']"),
+                "alice did not hear it, and your guess says so. Her auth has no offset",
+            ),
+            (guess(everyone, [], everyone, [], "['dave']", []), "names 'dave'; there are alice"),
+            ("answer = ['bob']\n", "A guess is a dict"),
+        ],
+        [
+            guess("'alice, bob and carol'", "''", "'alice bob carol'", "None", "'bob bob'", "()"),
+            guess("'everyone'", "'nobody'", "'everyone'", "'nobody'", "('bob', 'bob')", "set()"),
+            guess("{'carol', 'bob', 'alice'}", "[]", everyone, "{}", "['bob'] * 2", "[None]"),
+            guess("{'alice': 1, 'bob': 1, 'carol': 1}", "[]", "'everyone'", "[]", "'bob, bob'", []),
+            "twice = ['bob'] + ['bob']\n"
+            + guess(everyone, "list()", everyone, "['nobody']", "twice", "'nobody'"),
+            "import itertools\n"
+            + guess(everyone, [], everyone, [], "list(itertools.repeat('bob', 2))", "['nobody']"),
+        ],
+    )
+    threads_end()
+
+
+async def test_08_5():
+    both = "seen['offset'] = data['id']"
+    own = "(in_room if 'room' in data else seen)['offset'] = data['id']"
+    asks = "lambda: seen, lambda: {'room': room, 'offset': seen['offset']}"
+    missed = "had missed a message to his room, and then one to everyone"
+    await check_exercise(
+        exercise("08.5"),
+        [
+            (member(*note(both, "print(data['id'])"), returns=asks), f'{missed}, "red 2" was lost'),
+            # By one event only.
+            (
+                member(*note("if 'room' not in data and 'user' not in data:", f"    {both}")),
+                f'{missed}, "green 1" and "blue 1" came twice',
+            ),
+            (
+                member(*note("if 'user' in data: return", own)),
+                f'{missed}, "blue 1" came twice',
+            ),
+            # The room from the beginning, each time.
+            (member(*note("if 'room' not in data:", f"    {both}")), f'{missed}, "green 1" came'),
+            # The room never from an offset.
+            (
+                member(
+                    *note("if 'room' not in data:", f"    {both}"),
+                    returns="lambda: seen, lambda: {'room': room}",
+                ),
+                f'{missed}, "red 2" was lost',
+            ),
+            # What is replayed for the room moves the user's offset back.
+            (
+                member(
+                    *note("in_room['offset'] = data['id'] if 'room' in data else 0", both),
+                ),
+                "came twice",
+            ),
+            # The greatest of all, told to both.
+            (
+                member(*note("seen['offset'] = max(seen['offset'], data['id'])"), returns=asks),
+                f'{missed}, "red 2" was lost',
+            ),
+            # The offset of the last connection for both, which holds until the wire breaks again.
+            (
+                member(
+                    *note("seen['offset'] = max(seen['offset'], data['id'])"),
+                    "def auth():",
+                    "    in_room['offset'] = seen['offset']",
+                    "    return dict(seen)",
+                    returns="auth, lambda: in_room",
+                ),
+                "wire broke once more before he had joined his room, ",
+            ),
+            # Everything each time, and what is known is dropped.
+            (
+                member(
+                    *note("")[:3],
+                    "    if data['id'] not in got: heard.append(data['text'])",
+                    "    got.add(data['id'])",
+                ).replace("def answer", "got = set()\ndef answer"),
+                "the server sent him again what he had",
+            ),
+            (member(*note(own), returns="lambda: seen"), "should still return two functions"),
+            (
+                member(*note(own), returns="lambda: seen, lambda: in_room['offset']"),
+                "What bob says to join-room should have had his room, 'team', but it was",
+            ),
+            (
+                member(
+                    *note(own),
+                    returns="lambda: seen, lambda: {'room': 'team', 'offset': in_room['offset']}",
+                ),
+                "should have had his room, 'choir', but it was",
+            ),
+            (
+                member(*note(own), returns="lambda: {'offset': seen['offset']}, lambda: in_room"),
+                "Bob's auth should have had a userId",
+            ),
+            (
+                member(
+                    *note(own),
+                    returns="lambda: seen, lambda: {'room': room, 'offset': 'last'}",
+                ),
+                "Bob's join-room was refused: offset must be the id of a message",
+            ),
+        ],
+        [
+            member(*note("(seen if data.get('room') != room else in_room)['offset'] = data['id']")),
+            # A handler for each event.
+            member(
+                "@bob.on('recieve-message')",
+                "def everyone(data):",
+                "    heard.append(data['text']); seen['offset'] = data['id']",
+                "def alone(data):",
+                "    heard.append(data['text'])",
+                "    if 'user' in data: seen.update(offset=data['id'])",
+                "    else: in_room.update(offset=data['id'])",
+                "bob.on('single-message', alone)",
+            ),
+            # A class, and new objects each time.
+            (
+                "class Offsets:\n"
+                "    def __init__(self, room, heard):\n"
+                "        self.room, self.heard, self.ids = room, heard, {}\n"
+                "    async def note(self, data):\n"
+                "        self.heard.append(data['text'])\n"
+                "        self.ids[data.get('room')] = data['id']\n"
+                "    def auth(self):\n"
+                "        return {'userId': 'bob', 'offset': self.ids.get(None, 0)}\n"
+                "    def join(self):\n"
+                "        return {'room': self.room, 'offset': self.ids.get(self.room, 0)}\n"
+                "def answer(client, texts, room):\n"
+                "    offsets = Offsets(room, texts)\n"
+                "    for event in ('recieve-message', 'single-message'):\n"
+                "        client.on(event, offsets.note)\n"
+                "    return offsets.auth, offsets.join\n"
+            ),
+            # Ids that he has are ignored, too.
+            member(
+                *note("")[:3],
+                "    mine = in_room if 'room' in data else seen",
+                "    if data['id'] > mine['offset']:",
+                "        mine['offset'] = data['id']; heard.append(data['text'])",
+                returns="[lambda: dict(seen), lambda: dict(in_room)]",
+            ),
+            # Asynchronous, and with nonlocal numbers.
+            (
+                "async def answer(bob, heard, room):\n"
+                "    mine = rooms = 0\n"
+                "    async def note(data):\n"
+                "        nonlocal mine, rooms\n"
+                "        print(data['text']); heard.append(data['text'])\n"
+                "        if 'room' in data: rooms = data['id']\n"
+                "        else: mine = data['id']\n"
+                "    bob.on('recieve-message', handler=note)\n"
+                "    bob.on('single-message', handler=note)\n"
+                "    async def auth(): return {'userId': 'bob', 'offset': mine}\n"
+                "    async def join(): return {'room': room, 'offset': rooms}\n"
+                "    return auth, join\n"
+            ),
+            member(
+                "@bob.on('*')",
+                "async def note(event, data):",
+                "    if not event.endswith('-message'): return",
+                "    heard.append(data['text'])",
+                f"    {own}",
             ),
         ],
     )
