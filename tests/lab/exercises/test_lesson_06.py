@@ -4,19 +4,27 @@ from exercise_checks import check_exercise
 
 from chatlib.lab import exercise
 
+IMPORTS = "import asyncio\nfrom chatlib.messages import *\n\n\n"
 
-def typing(body):
+
+def of_server(event, argument, *lines):
+    """Return an answer that registers one handler, with these lines."""
+    body = "\n        ".join(lines)
     return (
-        "from chatlib.messages import EVERYONE, group_room\n\n\n"
-        'def answer(io):\n    @io.on("typing")\n'
-        f"    async def typing(sid, group):\n        {body}"
+        f"{IMPORTS}def answer(io):\n    @io.on({event!r})\n"
+        f"    async def handle(sid, {argument}):\n        {body}\n"
     )
 
 
-def handler(event, body):
+typing = partial(of_server, "typing", "group")
+seen = partial(of_server, "seen", "message", 'writer = message["from"]')
+
+
+def handler(event, *lines):
+    body = "\n        ".join(lines)
     return (
-        f"def answer(client):\n    @client.on({event!r})\n"
-        f"    async def handle(*arguments):\n        {body}"
+        f"{IMPORTS}def answer(client):\n    @client.on({event!r})\n"
+        f"    async def handle(*arguments):\n        {body}\n"
     )
 
 
@@ -24,7 +32,7 @@ welcome = partial(handler, "welcome")
 
 
 def direct(*lines):
-    return "\n    ".join(["async def answer(client, user, text):", *lines])
+    return "\n    ".join([f"{IMPORTS}async def answer(client, user, text):", *lines])
 
 
 async def test_06_1():
@@ -33,7 +41,7 @@ async def test_06_1():
         [
             (
                 typing("await io.emit('typing', group, to=group, skip_sid=sid)"),
-                "Nobody did. The members are in the room that group_room makes",
+                "Nobody did. The members of a group are in the room that group_room makes",
             ),
             (
                 typing("await io.emit('typing', group, to=group_room(group))"),
@@ -44,18 +52,68 @@ async def test_06_1():
                 "carol should not have heard",
             ),
             (
+                typing("await io.emit('typing', group, to=EVERYONE, skip_sid=sid)"),
+                "carol should not have heard",
+            ),
+            (
                 typing("await io.emit('typing', group, to=group_room('tea'), skip_sid=sid)"),
-                "After carol emitted",
+                'After carol emitted "typing" for a group of one, alice and bob should not',
             ),
             (
                 typing("await io.emit('typing', to=group_room(group), skip_sid=sid)"),
                 'should have carried "tea", but it carried nothing',
             ),
             (
+                typing("await io.emit('typing', str(group), to=group_room(group), skip_sid=sid)"),
+                'should have carried 7, but it carried "7"',
+            ),
+            (
                 typing("await io.emit('types', group, to=group_room(group), skip_sid=sid)"),
                 'bob heard "types"',
             ),
-            ("def answer(io): pass", "Nobody did."),
+            (
+                typing("await io.emit('typing', group, group_room(group), sid)"),
+                "alice should not have heard",
+            ),
+            (
+                typing("await io.emit('typing', group, to=sid)"),
+                'bob should have heard "typing" and did not. What happened: alice heard "typing"',
+            ),
+            (
+                typing("io.emit('typing', group, to=group_room(group), skip_sid=sid)"),
+                "`io.emit(...)` was not awaited",
+            ),
+            (
+                of_server("type", "group", "await io.emit('typing', group, to=group_room(group))"),
+                'The server has no handler for "typing"',
+            ),
+            ("def answer(io): pass", 'The server has no handler for "typing"'),
+        ],
+        [
+            typing("await io.emit('typing', data=group, room=f'room:{group}', skip_sid=sid)"),
+            typing("await io.emit('typing', group, group_room(group), None, sid)"),
+            typing(
+                "for member, _ in [*io.manager.get_participants('/', group_room(group))]:",
+                "    if member != sid:",
+                "        await io.emit('typing', group, to=member)",
+            ),
+            typing(
+                "io.start_background_task(",
+                "    io.emit, 'typing', group, to=group_room(group), skip_sid=sid)",
+                "await io.emit('noted', to=sid)",
+                "return {'ok': True}",
+            ),
+            f"{IMPORTS}def answer(io):\n"
+            "    def typing(sid, group):\n"
+            "        asyncio.create_task(\n"
+            "            io.emit('typing', group, to=group_room(group), skip_sid=sid))\n"
+            "    io.on('typing', typing)\n",
+            f"{IMPORTS}class Typing:\n"
+            "    def __init__(self, io):\n"
+            "        self.io = io\n"
+            "    async def on_typing(self, sid, name):\n"
+            "        await self.io.emit('typing', name, to=group_room(name), skip_sid=sid)\n\n\n"
+            "def answer(io):\n    io.on('typing', Typing(io).on_typing)\n",
         ],
     )
 
@@ -76,7 +134,7 @@ async def test_06_2():
             ),
             (
                 welcome(f"await client.emit('recieve-message', {hello})"),
-                'alice and bob should have heard "recieve-message" and did not',
+                'alice and bob should have heard "recieve-message"',
             ),
             (handler("connect", f"await client.emit('message', {hello})"), "a second time"),
             (
@@ -85,7 +143,44 @@ async def test_06_2():
             ),
             (
                 welcome("await client.emit('message', {'text': 'hello', 'others': 'yes'})"),
-                'alice and bob should have heard "recieve-message" and did not',
+                'alice and bob should have heard "recieve-message"',
+            ),
+            (
+                welcome("await client.emit('message', {'text': 'hello', 'others': True})") + "\n"
+                "    client.on('connect', handle)",
+                'alice and bob heard "recieve-message" more than once',
+            ),
+            (
+                welcome(f"client.emit('message', {hello})"),
+                "`client.emit(...)` was not awaited",
+            ),
+        ],
+        [
+            welcome(f"asyncio.create_task(client.emit('message', {hello}))"),
+            welcome(f"await client.call('message', {hello})"),
+            welcome("await client.send({'text': 'hello', 'others': True, 'mood': 'good'})"),
+            f"{IMPORTS}def answer(client):\n"
+            "    @client.event\n"
+            "    async def welcome(greeting):\n"
+            f"        client.start_background_task(client.emit, 'message', {hello})\n",
+            f"{IMPORTS}def answer(client):\n"
+            "    def later(text):\n"
+            "        loop = asyncio.get_running_loop()\n"
+            "        loop.call_later(0.05, lambda: loop.create_task(\n"
+            f"            client.emit('message', {hello})))\n"
+            "    client.on('welcome', later)\n",
+            f"{IMPORTS}async def answer(client):\n"
+            "    waiting = asyncio.Queue()\n"
+            "    async def work():\n"
+            "        while await waiting.get():\n"
+            f"            await client.emit('message', {hello})\n"
+            "    asyncio.create_task(work())\n"
+            "    client.on('welcome', waiting.put_nowait)\n"
+            "    client.on('disconnect', lambda reason: waiting.put_nowait(None))\n",
+            welcome(
+                "print('welcomed')",
+                "await client.call('join-room', 'tea')",
+                f"await client.emit('message', {hello})",
             ),
         ],
     )
@@ -101,8 +196,8 @@ async def test_06_3():
                 "should have returned True, but it returned None",
             ),
             (direct(call, "return ack"), "should have returned True, but it returned {'ok': True}"),
-            (direct(call, "return True"), "must be non-empty text or a number"),
-            (direct(call, "return ack['ok']"), "returned that, but it returned False"),
+            (direct(call, "return True"), "should have returned that sentence, but it returned"),
+            (direct(call, "return ack['ok']"), "that sentence, but it returned False"),
             (
                 direct("await client.call('message', {'room': user, 'text': text})", "return True"),
                 "Nobody did.",
@@ -116,5 +211,210 @@ async def test_06_3():
                 'should have had "text": "lunch?"',
             ),
             (direct(call, "return ack['error']"), "KeyError"),
+            (
+                direct(
+                    "await client.call('message', {'user': 2, 'text': 'lunch?'})",
+                    "return True if user == 2 else 'user must be non-empty text or a number.'",
+                ),
+                "to user 3, who is away, bob and bob-2 should not have heard",
+            ),
+            (
+                direct(
+                    call,
+                    "if user in (2, 3):",
+                    "    return True",
+                    "return 'user must be non-empty text or a number.'",
+                ),
+                "A name may have",
+            ),
+            (
+                direct(call, "return True if ack['ok'] else 'user must be text.'"),
+                'the server answered "user must be non-empty text or a number."',
+            ),
+            (
+                direct("ack = client.call('message', {'user': user, 'text': text})", "return True"),
+                "`client.call(...)` was not awaited",
+            ),
+            (direct(call, "return ack.get('error')"), "True, but it returned None"),
+        ],
+        [
+            direct(call, "return ack.get('error', True)"),
+            direct(call, "return ack['ok'] or ack['error']"),
+            direct(
+                "answered = asyncio.get_running_loop().create_future()",
+                "data = {'user': user, 'text': text, 'when': 'now'}",
+                "await client.emit('message', data, callback=answered.set_result)",
+                "ack = await answered",
+                "return True if ack['ok'] else ack['error']",
+            ),
+            direct(
+                "task = asyncio.create_task(",
+                "    client.call(event='message', data={'text': text, 'user': user}))",
+                "match await task:",
+                "    case {'ok': True}:",
+                "        return True",
+                "    case {'error': sentence}:",
+                "        return sentence",
+            ),
+            f"{IMPORTS}class Sender:\n"
+            "    async def __call__(self, client, whom, words):\n"
+            "        data = dict(user=whom, text=words)\n"
+            "        ack = await client.call('message', data, timeout=1)\n"
+            "        print('answered')\n"
+            "        return ack['ok'] is True or ack['error']\n\n\n"
+            "answer = Sender()\n",
         ],
     )
+
+
+async def test_06_4():
+    lines = [line.code for line in exercise("06.4").lines]
+    others = ["alice", "bob", "bob-2", "carol"]
+    right = [others, ["alice", "bob", "carol"], ["phone"], ["bob", "bob-2"], []]
+
+    def guess(*changed, **kinds):
+        rows = dict(zip(lines, right, strict=True))
+        for row, names in changed:
+            rows[lines[row]] = names
+        kind = kinds.get("kind", list)
+        return f"answer = { ({line: kind(names) for line, names in rows.items()})!r}"
+
+    def text(names):
+        return ", ".join(names)
+
+    await check_exercise(
+        exercise("06.4"),
+        [
+            (guess((0, ["bob", "bob-2", "carol"])), "alice heard it, and your guess leaves them"),
+            (guess((0, [*others, "phone"])), "phone did not hear it, and your guess says so"),
+            (guess((1, [])), "nobody asks whether the sender is one"),
+            (guess((1, ["bob", "bob-2", "carol"])), "Sockets are members, not people"),
+            (guess((2, [])), "phone heard it, and your guess leaves them out"),
+            (guess((2, ["alice", "phone"])), "A note to oneself"),
+            (guess((2, ["phone", "phone"])), "phone heard it once, not twice"),
+            (guess((3, [])), 'makes "user:2" of the number and of the text'),
+            (guess((4, ["alice", "phone", "bob-2", "carol"])), "refuses a message with two"),
+            (guess((4, ["dave"])), "names 'dave'; there are"),
+            ("answer = ['alice']", "A guess is a dict"),
+        ],
+        [
+            guess(kind=tuple),
+            guess(kind=set),
+            guess(kind=text),
+            guess((4, "nobody")).replace("['n', 'o', 'b', 'o', 'd', 'y']", "'nobody'"),
+            guess(kind=lambda names: dict.fromkeys(reversed(names))),
+            guess(kind=" and ".join),
+        ],
+    )
+
+
+async def test_06_5():
+    room = "room = user_room(writer['userId']) if 'userId' in writer else writer['id']"
+    emit = "await io.emit('seen', message['text'], to=room)"
+    await check_exercise(
+        exercise("06.5"),
+        [
+            (
+                seen("room = writer['id']", emit),
+                'alice should have heard "seen" and did not. What happened: phone heard "seen"',
+            ),
+            (seen("room = user_room(writer['userId'])", emit), "KeyError"),
+            (
+                seen("room = user_room(writer.get('userId'))", emit),
+                "user must be non-empty text or a number",
+            ),
+            (
+                seen("room = f\"user:{writer.get('userId')}\"", emit),
+                "of carol, who has no userId, carol should have heard",
+            ),
+            (
+                seen("room = writer.get('userId', writer['id'])", emit),
+                "Nobody did. All sockets of a user are in the room that user_room makes",
+            ),
+            (seen("room = group_room(writer.get('userId', 'x'))", emit), "Nobody did."),
+            (seen("room = EVERYONE", emit), "bob and carol should not have heard"),
+            (
+                seen("room = user_room(1) if 'userId' in writer else writer['id']", emit),
+                "of user 'zoe', laptop, tablet and watch should have heard",
+            ),
+            (
+                seen(
+                    "user = writer.get('userId')",
+                    "room = user and user_room(user)",
+                    emit,
+                ),
+                "alice, bob and phone should not have heard",
+            ),
+            (
+                seen(room, "await io.emit('seen', message, to=room)"),
+                'should have carried "tea?", but it carried {',
+            ),
+            (
+                seen(
+                    room, "await io.emit('seen', message['text'], to=room, skip_sid=writer['id'])"
+                ),
+                'phone should have heard "seen" and did not. What happened: alice heard "seen"',
+            ),
+            (
+                seen(room, "io.emit('seen', message['text'], to=room)"),
+                "`io.emit(...)` was not awaited",
+            ),
+            ("def answer(io): pass", 'The server has no handler for "seen"'),
+        ],
+        [
+            seen(room, emit),
+            seen(
+                "rooms = [writer['id']]",
+                "if 'userId' in writer:",
+                "    rooms.append(user_room(writer['userId']))",
+                "await io.emit('seen', message['text'], room=rooms)",
+            ),
+            seen(
+                "user = writer.get('userId')",
+                "room = f'user:{user}' if user else writer['id']",
+                "io.start_background_task(io.emit, 'seen', message['text'], room)",
+            ),
+            seen(
+                "who = {'user': writer['userId']} if 'userId' in writer else {'room': writer['id']}",
+                "to = read_address(who)",
+                "await io.emit('seen', message['text'], to=to.user or to.room)",
+                "await io.emit('noted', to=sid)",
+            ),
+            f"{IMPORTS}def room_of(writer):\n"
+            "    try:\n"
+            "        return user_room(writer['userId'])\n"
+            "    except KeyError:\n"
+            "        return address_of_room(writer['id'])\n\n\n"
+            "def answer(io):\n"
+            "    async def seen(reader, message):\n"
+            "        room = room_of(message['from'])\n"
+            "        print('seen')\n"
+            "        asyncio.create_task(io.emit('seen', message['text'], to=room))\n"
+            "    io.on('seen', seen)\n",
+            f"{IMPORTS}class Seen:\n"
+            "    def __init__(self, io):\n"
+            "        io.on('seen', handler=self.handle)\n"
+            "        self.io = io\n"
+            "    async def handle(self, sid, message):\n"
+            "        for room in self.rooms(message['from']):\n"
+            "            await self.io.emit('seen', message['text'], to=room)\n"
+            "    def rooms(self, writer):\n"
+            "        if 'userId' not in writer:\n"
+            "            return [writer['id']]\n"
+            "        return [user_room(writer['userId'])]\n\n\n"
+            "def answer(io):\n    Seen(io)\n",
+        ],
+    )
+
+
+async def test_06_5_shows_its_two_mistakes():
+    shown = await exercise("06.5").picture(_untouched())
+    told = repr(shown)
+    assert 'server ○ alice, phone, bob and carol: not seen "tea?"' in told
+    assert all(f"server → {name} " in told for name in ("alice", "phone", "bob  ", "carol"))
+
+
+def _untouched():
+    names = {}
+    exec(exercise("06.5").starter, names)
+    return names["answer"]
