@@ -1,24 +1,28 @@
 """The exercises of lesson 01: who may connect, when to welcome them, and ids."""
 
+import secrets
 from collections.abc import Callable
 from typing import Any
 
 from socketio.exceptions import ConnectionError as NotConnectedError
 
 from chatlib.lab.exercises.exercise import Exercise, Stage, run
+from chatlib.lab.exercises.prediction import Line, Prediction
 
 _Auth = dict[str, Any] | None
+_Visits = tuple[tuple[str, _Auth, bool], ...]
+
+# A name with this in it is another at each check: nobody can know it beforehand.
+_SURNAME = "<surname>"
 
 
-async def _names_only(answer: Callable[..., Any], stage: Stage) -> None:
+async def _names_only(answer: Callable[..., Any], stage: Stage, visits: _Visits) -> None:
     await run(answer, stage.io)
-    visits: list[tuple[str, _Auth, bool]] = [
-        ("alice", {"name": "Alice"}, True),
-        ("bob", None, False),
-        ("carol", {"colour": "red"}, False),
-        ("dave", {"name": "Dave", "colour": "blue"}, True),
-    ]
-    for name, auth, welcome in visits:
+    surname = secrets.token_hex(2)
+    for name, template, welcome in visits:
+        auth = template and {
+            key: value.replace(_SURNAME, surname) for key, value in template.items()
+        }
         brought = f"{name} connected {f'with auth={auth}' if auth else 'without auth'}"
         was_accepted = await _is_accepted(stage, name, auth)
         if was_accepted and not welcome:
@@ -31,58 +35,85 @@ async def _is_accepted(stage: Stage, name: str, auth: _Auth) -> bool:
     try:
         await stage.join(name, auth=auth)
     except NotConnectedError:
-        await stage.lab.clear()
+        await stage.clear()
         return False
+    except (TypeError, AttributeError) as error:
+        # python-socketio calls a handler that raises a TypeError once more, without auth.
+        if auth is not None:
+            raise
+        stage.fail(
+            f"{name} connected without auth, and the handler raised {_with_article(error)}: "
+            "auth is None then."
+        )
     return True
 
 
-async def _welcome_in_time(answer: Callable[..., Any], stage: Stage) -> None:
+async def _welcome_in_time(
+    answer: Callable[..., Any], stage: Stage, newcomers: tuple[str, ...]
+) -> None:
     await run(answer, stage.io)
-    await stage.join("alice")
-    bob = stage.lab.client("bob")
-    heard: list[str] = []
-    bob.on("connect", lambda: heard.append("connect"))
-    bob.on("welcome", lambda *_: heard.append("welcome"))
-    await bob.connect(stage.lab.url)
-    await stage.expect("bob connected", "welcome", by=["bob"], data="hello")
-    if heard != ["connect", "welcome"]:
-        stage.fail(
-            "bob should have been connected first and welcomed then. "
-            f"What happened at bob's side: {', then '.join(heard)}."
-        )
+    for name in newcomers:
+        client = stage.lab.client(name)
+        heard: list[str] = []
+        for event in ("connect", "welcome"):
+            client.on(event, lambda *_, event=event, heard=heard: heard.append(event))
+        await client.connect(stage.lab.url)
+        await stage.expect(f"{name} connected", "welcome", by=[name], data="hello")
+        if heard != ["connect", "welcome"]:
+            stage.fail(
+                f"{name} should have been connected first and welcomed then. "
+                f"What happened at {name}'s side: {', then '.join(heard)}."
+            )
 
 
-async def _there_and_back(answer: Callable[..., Any], stage: Stage) -> None:
-    ids: list[str] = []
-    stage.io.on("connect", lambda sid, environ: ids.append(sid))  # noqa: ARG005
-    alice = await stage.join("alice")
-    returned = await run(answer, alice, stage.lab.url)
-    await stage.lab.settle()
+async def _there_and_back(
+    answer: Callable[..., Any], stage: Stage, present: tuple[str, ...]
+) -> None:
+    name = present[-1]
+    visits: list[tuple[str, str]] = []
+    stage.io.on("connect", lambda sid, *_: visits.append((stage.lab.name(sid), sid)))
+    clients = await stage.join(*present)
+    client = clients[-1] if len(present) > 1 else clients
+    returned = await run(answer, client, stage.lab.url)
+    await stage.clear()
+    ids = [sid for visitor, sid in visits if visitor == name]
+    others = [sid for visitor, sid in visits if visitor not in present]
     if len(ids) != 2:
         times = "once" if len(ids) == 1 else f"{len(ids)} times"
-        stage.fail(f"alice should have connected twice in all. The server saw her connect {times}.")
-    if not alice.connected:
-        stage.fail("alice should be connected at the end, and she is not.")
+        other = ", and another client connect beside her" if others else ""
+        stage.fail(
+            f"{name} should have connected twice in all. The server saw her connect "
+            f"{times}{other}."
+        )
+    if not client.connected:
+        stage.fail(f"{name} should be connected at the end, and she is not.")
     if not isinstance(returned, tuple | list) or len(returned) != 2:
         stage.fail(f"answer should return two ids, and it returned {_as_told(returned)}.")
     for place, wanted, given in zip(("first", "second"), ids, returned, strict=True):
         if given != wanted:
             stage.fail(
-                f"The {place} id should be the one that the server knew alice by "
+                f"The {place} id should be the one that the server knew {name} by "
                 f"{'before' if place == 'first' else 'after'} she reconnected; "
-                f"{_as_told(given, ids)}. A client tells it by get_sid(), while it is connected."
+                f"{_as_told(given, ids, others)}. A client tells it by get_sid(), while it is "
+                "connected."
             )
 
 
-def _as_told(returned: Any, ids: tuple[str, ...] | list[str] = ()) -> str:
+def _as_told(returned: Any, ids: list[str] | None = None, others: list[str] | None = None) -> str:
     """Say what came back, without ids that nobody knows."""
-    if returned in ids:
+    if ids and returned in ids:
         return "it is the other one"
+    if others and returned in others:
+        return "it is another client's"
     if ids and isinstance(returned, str):
         return "it is another text"
-    kind = type(returned).__name__
-    what = "None" if returned is None else f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+    what = "None" if returned is None else _with_article(returned)
     return f"it is {what}" if ids else what
+
+
+def _with_article(value: object) -> str:
+    kind = type(value).__name__
+    return f"{'an' if kind[0] in 'aeiouAEIOU' else 'a'} {kind}"
 
 
 EXERCISES = [
@@ -104,6 +135,20 @@ def answer(io):
 """,
         praise="Those without a name stay outside; whatever else a client brings is no obstacle.",
         play=_names_only,
+        scenes=(
+            (
+                ("alice", {"name": f"Alice {_SURNAME}"}, True),
+                ("bob", None, False),
+                ("carol", {"colour": "red"}, False),
+                ("dave", {"name": f"Dave {_SURNAME}", "colour": "blue"}, True),
+            ),
+            (
+                ("erin", {"nickname": f"Rin {_SURNAME}", "colour": "name"}, False),
+                ("frank", {"code": "swordfish", "name": f"Frank {_SURNAME}"}, True),
+                ("grace", None, False),
+                ("heidi", {"name": f"Heidi {_SURNAME}"}, True),
+            ),
+        ),
     ),
     Exercise(
         number="01.2",
@@ -113,8 +158,8 @@ def answer(io):
     async def connect(sid, environ, auth):
         ...
 """,
-        hint_text="""The handler's last line is io.start_background_task(io.emit, ...), and has no
-await: io.emit then runs when the handler has ended.""",
+        hint_text="""The handler's last line starts io.emit in the background. It takes the event,
+the data and the address as further arguments, and has no await.""",
         solution_text="""
 def answer(io):
     @io.on("connect")
@@ -123,6 +168,7 @@ def answer(io):
 """,
         praise="First connected, then welcomed, and nobody else was disturbed.",
         play=_welcome_in_time,
+        scenes=(("alice", "bob"), ("erin", "carol", "dave")),
     ),
     Exercise(
         number="01.3",
@@ -130,7 +176,7 @@ def answer(io):
 async def answer(alice, url):
     ...
 """,
-        hint_text="Keep alice.get_sid() in a variable before await alice.disconnect().",
+        hint_text="Keep alice.get_sid() in a variable before you let her disconnect.",
         solution_text="""
 async def answer(alice, url):
     before = alice.get_sid()
@@ -140,5 +186,59 @@ async def answer(alice, url):
 """,
         praise="The same client and two ids: an id names a connection, not a person.",
         play=_there_and_back,
+        scenes=(("alice",), ("bob", "carol")),
+    ),
+    Prediction(
+        number="01.4",
+        server_source='''@io.on("connect")
+async def connect(sid, environ, auth):
+    if auth != "swordfish":
+        await io.emit("stranger")
+        return False
+    io.start_background_task(io.emit, "welcome", to=sid)''',
+        setup="""
+from socketio.exceptions import ConnectionError
+
+alice, bob = await lab.join("alice", "bob", auth="swordfish")
+carol, dave = lab.client("carol"), lab.client("dave")
+
+old_id = bob.get_sid()
+await bob.disconnect()
+await bob.connect(lab.url, auth="swordfish")
+
+
+async def arrives(client, code):
+    try:
+        await client.connect(lab.url, auth=code)
+    except ConnectionError:
+        pass
+""",
+        lines=(
+            Line(
+                'arrives(carol, "swordfish")',
+                heard=["carol"],
+                why="The welcome has an address: the newcomer's.",
+            ),
+            Line(
+                'arrives(dave, "sesame")',
+                heard=["alice", "bob", "carol", "dave"],
+                why=(
+                    "While the handler runs, whoever is at the door is on the circuit already, and "
+                    "hears what has no address."
+                ),
+            ),
+            Line(
+                'io.emit("news")',
+                heard=["alice", "bob", "carol"],
+                why="Everyone is everyone who is connected: dave was refused, bob is back.",
+            ),
+            Line(
+                'io.emit("note", to=old_id)',
+                heard=[],
+                why="That connection has ended, and its id with it; bob has another one by now.",
+            ),
+        ),
+        hint_text="Ask who is on the circuit at the moment of the emission, and under which id.",
+        praise="You know who is on the circuit, from which moment, and under which id.",
     ),
 ]

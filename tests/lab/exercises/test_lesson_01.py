@@ -9,33 +9,82 @@ from chatlib.lab import exercise
 NEVER_AWAITED = "ignore:coroutine .* was never awaited:RuntimeWarning"
 
 
-def handler(parameters, body):
+def handler(parameters, *body, before=""):
+    lines = "\n        ".join(body)
     return (
-        f'def answer(io):\n    @io.on("connect")\n'
-        f"    async def connect({parameters}):\n        {body}"
+        f'{before}def answer(io):\n    @io.on("connect")\n'
+        f"    async def connect({parameters}):\n        {lines}"
     )
 
 
 connect = partial(handler, "sid, environ, auth")
 
 
-def reconnect(*lines):
-    return "\n    ".join(["async def answer(alice, url):", *lines])
+def in_a_class(parameters, *body):
+    lines = "\n            ".join(body)
+    return (
+        "import socketio\n\n\ndef answer(io):\n    class Door(socketio.AsyncNamespace):\n"
+        f"        async def on_connect(self, {parameters}):\n            {lines}\n\n"
+        "    io.register_namespace(Door('/'))"
+    )
+
+
+def reconnect(*lines, before=""):
+    return before + "\n    ".join(["async def answer(alice, url):", *lines])
 
 
 async def test_01_1():
+    refuse = "raise socketio.exceptions.ConnectionRefusedError"
     await check_exercise(
         exercise("01.1"),
-        [
-            (connect("return False"), "alice connected with auth={'name': 'Alice'} and should"),
+        wrong=[
+            (connect("return False"), "alice connected with auth={'name': 'Alice"),
             (connect("return True"), "bob connected without auth and should have been refused"),
-            (connect("return 'name' in auth"), "TypeError"),
+            (
+                connect("return 'name' in auth"),
+                "bob connected without auth, and the handler raised a TypeError: auth is None",
+            ),
+            (
+                connect("return auth.get('name') is not None"),
+                "bob connected without auth, and the handler raised an AttributeError: auth is",
+            ),
             (connect("return bool(auth)"), "carol connected with auth={'colour': 'red'}"),
             (
                 connect("return bool(auth) and list(auth) == ['name']"),
-                "dave connected with auth={'name': 'Dave', 'colour': 'blue'} and should have been",
+                "and should have been accepted. The server refused the client.",
+            ),
+            (
+                connect("return 'name' in str(auth)"),
+                "erin connected with auth={'nickname': 'Rin",
+            ),
+            (
+                connect("return bool(auth) and auth.get('name') in ('Alice', 'Dave', 'Heidi')"),
+                "alice connected with auth={'name': 'Alice",
+            ),
+            (
+                connect("return bool(auth) and 'colour' not in auth"),
+                "dave connected with auth={'name': 'Dave",
+            ),
+            (
+                connect("if lab_name(environ) not in ('alice', 'dave'): return False",
+                    before="def lab_name(environ): return environ['HTTP_X_CHATLIB_NAME']\n\n\n"),
+                "frank connected with auth={'code': 'swordfish', 'name': 'Frank",
             ),
             ("def answer(io): pass", "bob connected without auth"),
+        ],
+        right=[
+            connect(f"if 'name' not in (auth or {{}}): {refuse}('who?')", before="import socketio\n"),
+            connect("return auth is not None and 'name' in auth"),
+            connect("return auth.get('name') is not None if auth else False"),
+            in_a_class("sid, environ, auth=None", "return 'name' in (auth or {})"),
+            "def answer(io):\n    io.on('connect', lambda sid, env, told: bool((told or {}).get('name')))",
+            "def answer(io):\n    @io.event\n    def connect(sid, environ, auth):\n"
+            "        match auth:\n            case {'name': name}: print(name)\n"
+            "            case _: return False",
+            connect(
+                "try: seen.append(auth['name'])", "except (KeyError, TypeError): return False",
+                "await io.emit('hello', to=sid)", before="seen = []\n",
+            ),
         ],
     )
 
@@ -43,25 +92,67 @@ async def test_01_1():
 @pytest.mark.filterwarnings(NEVER_AWAITED)
 async def test_01_2():
     late = "io.start_background_task(io.emit, {})".format
+    hello = 'io.emit("welcome", "hello", to=sid)'
     await check_exercise(
         exercise("01.2"),
-        [
-            (connect('await io.emit("welcome", "hello", to=sid)'), "welcome, then connect"),
+        wrong=[
+            (connect(f"await {hello}"), "connected first and welcomed then. What happened at"),
+            (connect("await io.emit('welcome', 'hello', to=sid)", "print(sid)"), "welcome, then"),
             (connect(late('"welcome", "hello"')), "alice should not have heard"),
-            (connect(late('"welcome", "hello", skip_sid=sid')), 'bob should have heard "welcome"'),
+            (
+                connect(late('"welcome", "hello", skip_sid=sid')),
+                'alice should have heard "welcome". Nobody did',
+            ),
             (connect(late('"welcome", to=sid')), "but it carried nothing"),
-            (connect("io.emit('welcome', 'hello', to=sid)"), "Nobody did"),
+            (connect(late('"welcome", "Hello", to=sid')), 'but it carried "Hello"'),
+            (connect(hello), "`io.emit(...)` was not awaited"),
             (handler("sid", late('"welcome", "hello", to=sid')), "TypeError"),
+            (connect(f"io.start_background_task({hello})"), "TypeError"),
+            (
+                connect(late('"welcome", "hello", to=sid'), late('"welcome", "hello", to=sid')),
+                'alice heard "welcome" more than once',
+            ),
+            (
+                connect("first.append(sid)", late('"welcome", "hello", to=first[0]'),
+                    before="first = []\n"),
+                'bob should have heard "welcome" and did not',
+            ),
+            ("def answer(io): pass", 'alice should have heard "welcome". Nobody did'),
         ],
-    )
+        right=[
+            connect(f"asyncio.create_task({hello})", before="import asyncio\n"),
+            connect(
+                "loop = asyncio.get_running_loop()",
+                f"loop.call_later(0.1, lambda: asyncio.create_task({hello}))",
+                before="import asyncio\n",
+            ),
+            connect("asyncio.get_running_loop().call_soon(asyncio.ensure_future, greet(io, sid))",
+                before="import asyncio\n\n\nasync def greet(io, sid):\n"
+                "    await io.emit('welcome', 'hello', room=sid)\n\n\n"),
+            connect(late('"welcome", ("hello",), sid'), late('"news", "come", skip_sid=sid')),
+            in_a_class("sid, environ", "print('here comes', sid)",
+                "self.server.start_background_task(self.emit, 'welcome', 'hello', to=sid)"),
+            "def answer(io):\n    io.always_connect = True\n\n    @io.event\n"
+            f"    async def connect(sid, environ):\n        await {hello}",
+            "def answer(io):\n    io.on('connect', lambda sid, environ: (\n        "
+            + late('"welcome", "hello", to=sid')
+            + ", None)[1])",
+            connect("seen.append(sid)", "io.start_background_task(greet, io)",
+                before="seen = []\n\n\nasync def greet(io):\n    while seen:\n"
+                "        await io.emit('welcome', 'hello', to=seen.pop())\n\n\n"),
+        ],
+    )  # fmt: skip
 
 
+@pytest.mark.filterwarnings(NEVER_AWAITED)
 async def test_01_3():
     leave = "await alice.disconnect()"
     come_back = "await alice.connect(url)"
+    other = "other = socketio.AsyncClient(handle_sigint=False)"
+    socketio = "import socketio\n\n\n"
     await check_exercise(
         exercise("01.3"),
-        [
+        wrong=[
             (reconnect("return alice.get_sid(), alice.get_sid()"), "saw her connect once"),
             (reconnect("a = alice.get_sid()", leave, "return a, None"), "saw her connect once"),
             (reconnect(leave, come_back, "return 'alice', alice.get_sid()"), "The first id should"),
@@ -84,5 +175,93 @@ async def test_01_3():
                 ),
                 "should be connected at the end",
             ),
+            (
+                reconnect(other, "await other.connect(url)",
+                    "ids = alice.get_sid(), other.get_sid()", "await other.disconnect()",
+                    "return ids", before=socketio),
+                "saw her connect once, and another client connect beside her",
+            ),
+            (
+                reconnect(leave, other, "await other.connect(url)", "b = other.get_sid()",
+                    "await other.disconnect()", "a = alice.get_sid()", come_back,
+                    "return a, b", before=socketio),
+                "The first id should be the one",
+            ),
+            (
+                reconnect("a = alice.get_sid()", leave, other, "await other.connect(url)",
+                    "b = other.get_sid()", "await other.disconnect()", come_back,
+                    "return a, b", before=socketio),
+                "it is another client's",
+            ),
+            (reconnect(come_back, "return 1, 2"), "Already connected"),
+            (
+                reconnect("a = alice.get_sid()", "alice.disconnect()", "return a, a"),
+                "`alice.disconnect(...)` was not awaited",
+            ),
+            (
+                reconnect("a = alice.get_sid()", leave, "await alice.wait()", come_back,
+                    "return {a, alice.get_sid()}"),
+                "it returned a set",
+            ),
+        ],
+        right=[
+            reconnect("ids = [alice.get_sid()]", leave, come_back, "ids += [alice.get_sid()]",
+                "return ids"),
+            reconnect("a = alice.namespaces['/']", leave, come_back,
+                "return a, alice.namespaces['/']"),
+            "async def answer(client, address):\n    ids = []\n    for turn in range(2):\n"
+            "        ids.append(client.get_sid())\n        if not turn:\n"
+            "            await client.disconnect()\n"
+            "            await client.connect(address, auth={'name': 'x'})\n    return ids",
+            reconnect("ids = [alice.get_sid()]",
+                "alice.on('connect', lambda: ids.append(alice.get_sid()))",
+                leave, "print('gone')", come_back, "await alice.emit('back')", "return tuple(ids)"),
+            reconnect("url = alice.connection_url", "a = alice.get_sid()", leave, come_back,
+                "return a, alice.get_sid()"),
+            reconnect("a = await again(alice, url)", "return a, alice.get_sid()",
+                before="async def again(client, url):\n    before = client.get_sid()\n"
+                "    await client.disconnect()\n    await client.connect(url)\n"
+                "    return before\n\n\n"),
+            reconnect("a = alice.get_sid()", leave, other, "await other.connect(url)",
+                "await other.disconnect()", come_back, "return a, alice.get_sid()",
+                before=socketio),
+        ],
+    )  # fmt: skip
+
+
+async def test_01_4():
+    carol, dave, news, note = (
+        line.code for line in exercise("01.4").lines if line.heard is not None
+    )
+
+    def guess(**changed):
+        guesses = {
+            carol: ["carol"],
+            dave: ["alice", "bob", "carol", "dave"],
+            news: ["alice", "bob", "carol"],
+            note: [],
+        }
+        rows = {"carol": carol, "dave": dave, "news": news, "note": note}
+        return f"answer = {guesses | {rows[key]: value for key, value in changed.items()}!r}"
+
+    await check_exercise(
+        exercise("01.4"),
+        wrong=[
+            (guess(carol=["alice", "bob", "carol"]), "The welcome has an address"),
+            (guess(carol=["alice", "bob"]), "carol heard it, and your guess leaves them out"),
+            (guess(dave=["alice", "bob", "carol"]), "on the circuit already"),
+            (guess(dave=[]), "alice, bob, carol and dave heard it"),
+            (guess(news=["alice", "bob", "carol", "dave"]), "dave was refused, bob is back"),
+            (guess(news=["alice", "carol"]), "bob heard it, and your guess leaves them out"),
+            (guess(note=["bob"]), "bob has another one by now"),
+            (guess(note=["bobby"]), "there are alice, bob, carol and dave"),
+        ],
+        right=[
+            guess(),
+            guess(carol=("carol",), dave={"alice", "bob", "carol", "dave"}, note=()),
+            guess(carol="carol", dave="everyone", news="alice, bob and carol", note="nobody"),
+            guess(note=None, news="alice bob carol"),
+            f"everyone = ['alice', 'bob', 'carol', 'dave']\nanswer = dict({{{dave!r}: everyone, "
+            f"{carol!r}: everyone[2:3], {news!r}: everyone[:3], {note!r}: []}})",
         ],
     )
