@@ -353,7 +353,10 @@ class _RoomMember:
         """Call the answer, and keep the functions that it returns."""
         both = await run(answer, self.bob, self.heard, self.post.room)
         if not isinstance(both, tuple | list) or len(both) != 2 or not all(map(callable, both)):
-            self.stage.fail(f"It should still return two functions, but it returned {both!r}.")
+            self.stage.fail(
+                "It should still return two functions: what gives Bob's auth, and what gives what "
+                "he says to join-room."
+            )
         self.auth, self.joining = both
         await _check_auth(self.stage, self.auth)
 
