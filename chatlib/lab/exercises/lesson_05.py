@@ -100,9 +100,10 @@ async def _reach_a_person(answer: Callable[..., Any], stage: Stage, people: _Peo
     await _write_to_nobody(writer, stage, second, noon, meanwhile=gone, witness=witness)
     never = f"nobody had come as user {nobody} and "
     await _write_to_nobody(other, stage, nobody, lunch, meanwhile=never, witness=witness)
-    await stage.join(phone.name, auth={"userId": second})
-    back = f"{phone.name} had come back and "
-    await _write(other, stage, second, tea, by=[phone.name], meanwhile=back)
+    many = ["car", phone.name, "watch"]
+    await stage.join(*many, auth={"userId": second})
+    come = f"{enumerated(many)} had come as user {second} and "
+    await _write(other, stage, second, tea, by=many, meanwhile=come)
 
 
 async def _show_who_is_away(answer: Callable[..., Any], stage: Stage) -> None:
@@ -116,11 +117,12 @@ async def _show_who_is_away(answer: Callable[..., Any], stage: Stage) -> None:
     await writer.emit("dm", {"user": 2, "text": "PIN: 4711"})
 
 
-_LONG = "a-very-long-name-" * 20
+_LONG = "a-very-long-name-" * 600
 # Texts and numbers that careless names confuse: by a separator, a prefix, the case, a space.
 _NAMES: tuple[Any, ...] = (
     *range(40), *range(100, 700, 7), -2, -22, 222, 2222, 10**20, 10**20 + 1, 2.5,
-    "", " ", "  ", "two", " two", "two ", "Two", "TWO", "t wo", "2 2", "2:2", "2_2", "2-2", "2.2",
+    "02", "+2", "2.0", "\u0662", "\uff12", "", " ", "  ", " 2", "2 ", "2\n",
+    "two", " two", "two ", "Two", "TWO", "t wo", "2 2", "2:2", "2_2", "2-2", "2.2",
     "user", "group", "room", "users", "user:", "group:", ":", "::", "user:2", "user:22", "group:2",
     "room:2", "2:user", "2:group", "user2", "group2", "user_2", "group_2", "user-2", "group-2",
     "user 2", "group 2", "user/2", "group/2", "user.2", "group.2", "u2", "g2", "u:2", "g:2",

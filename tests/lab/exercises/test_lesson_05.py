@@ -206,6 +206,18 @@ async def test_05_1():
             ),
             (
                 answer(
+                    NOTE,
+                    FORGET,
+                    dm(
+                        "for tab in tabs.get(data['user'], [])[:2]:",
+                        "    await io.emit('dm', data['text'], to=tab)",
+                    ),
+                    before=TABS,
+                ),
+                "car, phone and watch had come as user 2 and carol wrote to user 2, watch should",
+            ),
+            (
+                answer(
                     connect("await io.enter_room(sid, 'abcd'[auth['userId'] - 1])"),
                     to("'abcd'[data['user'] - 1]"),
                 ),
@@ -280,6 +292,15 @@ async def test_05_2():
             (naming("return f'{kind}:{hash(name) % 100}'"), shared),
             (naming("return f'{kind}:{len(str(name))}'"), shared),
             (naming("return ''.join(sorted(f'{kind}:{name}'))"), shared),
+            (naming("return f'{kind}:{float(name) if str(name).isdigit() else name}'"), shared),
+            (
+                naming(
+                    "name = str(name)",
+                    "return f'{kind}:{int(name)}' if name.isdigit() else f'{kind}:{name}'",
+                ),
+                shared,
+            ),
+            (naming("return f'{kind}:{name}'[:5000]"), shared),
             (naming("return f'{kind}:{name}' if name else ''"), "is empty, and to an empty name"),
             (
                 naming("import uuid", "return f'{kind}:{name}:{uuid.uuid4()}'"),
