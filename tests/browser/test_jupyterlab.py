@@ -22,6 +22,7 @@ import pytest_asyncio
 from execute_notebooks import NOTEBOOKS, lessons
 from nbformat.v4 import new_code_cell, new_notebook
 from playwright.async_api import async_playwright
+from test_notebooks import first_line, is_folded
 
 TIMEOUT = 60  # seconds, for everything that the browser is waited for
 LESSONS = lessons()
@@ -189,6 +190,21 @@ class Notebook:
                     (picture) => picture.complete))"""
         )
 
+    async def folds(self):
+        """Return what is shown in place of the outputs of each code cell, if they are folded."""
+        return await self.do(
+            """(panel) => panel.content.widgets.filter((cell) => cell.model.type == "code").map(
+                (cell) => cell.outputHidden
+                    ? cell.node.querySelector(".jp-OutputPlaceholder").innerText.trim() : null)"""
+        )
+
+    async def forget_outputs(self):
+        # The command for it would unfold them.
+        await self.do(
+            """(panel) => panel.content.widgets.filter((cell) => cell.model.type == "code").forEach(
+                (cell) => cell.model.outputs.clear())"""
+        )
+
     async def dialogs(self):
         return await self.page.locator(".jp-Dialog").all_inner_texts()
 
@@ -270,9 +286,20 @@ async def test_run_all_shows_what_is_committed_under_each_cell(notebook, path):
     ]
     await notebook.open(path.name)
     assert await notebook.dialogs() == []  # such as "Select Kernel"
-    await notebook.do("(_, app) => app.commands.execute('notebook:clear-all-cell-outputs')")
+    if SCREENSHOTS:
+        await notebook.photograph(f"{path.stem}_folded")
+    folds = [is_folded(cell) for cell in committed]
+    assert any(folds)
+    shown = await notebook.folds()
+    assert [text is not None for text in shown] == folds
+    for text, cell in zip(shown, committed, strict=True):
+        if text and cell.outputs[0].output_type != "error":
+            assert text == first_line(cell.outputs[0]).strip()
+    await notebook.forget_outputs()
+    assert [text is not None for text in await notebook.folds()] == folds
     await notebook.run_all()
     assert await notebook.dialogs() == []
+    assert set(await notebook.folds()) == {None}
     shown = await notebook.cells()
     if SCREENSHOTS:
         await notebook.photograph(path.stem)

@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from test_chat_so_far import LESSONS, Program
 
 HERE = Path(__file__).parent
 TIMEOUT = 60  # seconds, for all tests of one transport; each wait in them has a shorter one
@@ -15,15 +16,30 @@ TIMEOUT = 60  # seconds, for all tests of one transport; each wait in them has a
 )
 async def test_a_front_end_written_for_the_notes(node, command, transport):
     chat = await command("--port", "0")
-    front_end = subprocess.run(  # noqa: ASYNC221  (nothing else runs in this loop)
-        [node, "--test-reporter=spec", "front_end.mjs"],
+    run_tests(node, "front_end.mjs", {"CHAT_URL": chat.url} | transport)
+    assert chat.errors == []
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+async def test_the_chat_so_far(node, lesson, tmp_path):
+    program = Program(lesson, tmp_path)
+    try:
+        await program.started()
+        run_tests(node, "chat_so_far.mjs", {"CHAT_URL": program.url, "LESSON": lesson})
+    finally:
+        program.stop()
+
+
+def run_tests(node, name, environment):
+    run = subprocess.run(
+        [node, "--test-reporter=spec", name],
         cwd=HERE,
-        env=os.environ | {"CHAT_URL": chat.url} | transport,
+        env=os.environ | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         encoding="utf-8",
         timeout=TIMEOUT,
     )
-    if front_end.returncode != 0:
-        pytest.fail(front_end.stdout, pytrace=False)
-    assert chat.errors == []
+    if run.returncode != 0:
+        pytest.fail(run.stdout, pytrace=False)
+    assert "tests 0" not in run.stdout
