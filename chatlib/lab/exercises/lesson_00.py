@@ -1,16 +1,41 @@
-"""The exercise of lesson 00: how a check works."""
+"""The exercises of lesson 00: one of each kind that a first lesson needs, and a handler to mend."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from chatlib.lab.exercises.exercise import Exercise, Stage, run
+from chatlib.lab.exercises.prediction import Line, Prediction
 
 
-async def _who_is_there(answer: Callable[..., Any], stage: Stage) -> None:
+@dataclass(frozen=True)
+class _Company:
+    present: tuple[str, ...]
+    sender: str
+    people: int = 0
+    zero_first: bool = False
+
+
+async def _who_is_there(answer: Callable[..., Any], stage: Stage, scene: _Company) -> None:
     await run(answer, stage.io)
-    alice, _ = await stage.join("alice", "bob")
-    await alice.emit("knock")
-    await stage.expect('alice emitted "knock"', "who is there", by=["alice", "bob"], data=())
+    clients = dict(zip(scene.present, await stage.join(*scene.present), strict=True))
+    await clients[scene.sender].emit("knock")
+    await stage.expect(
+        f'{scene.sender} emitted "knock"', "who is there", by=scene.present, data=()
+    )
+
+
+async def _shares(answer: Callable[..., Any], stage: Stage, scene: _Company) -> None:
+    await run(answer, stage.io)
+    clients = dict(zip(scene.present, await stage.join(*scene.present), strict=True))
+    sender = clients[scene.sender]
+    for people in (0, scene.people) if scene.zero_first else (scene.people, 0):
+        await sender.emit("share", people)
+        after = f'{scene.sender} emitted "share" with {people}'
+        if people:
+            await stage.expect(after, "each", by=scene.present, data=12 / people)
+        else:
+            await stage.expect(after, "nobody", by=[scene.sender], data=())
 
 
 EXERCISES = [
@@ -29,7 +54,77 @@ def answer(io):
     async def knock(sid):
         await io.emit("who is there")
 """,
-        praise="One event in, one emission out, and both clients heard it.",
+        praise="One event in, one emission out, and everyone heard it.",
         play=_who_is_there,
+        scenes=(
+            _Company(present=("alice", "bob"), sender="alice"),
+            _Company(present=("carol", "dave", "erin"), sender="dave"),
+        ),
+    ),
+    Prediction(
+        number="00.2",
+        server_source='''@io.on("hello")
+async def hello(sid, name):
+    await io.emit("greeting", f"hello, {name}")
+
+
+@io.on("secret")
+async def secret(sid):
+    await io.emit("password", "swordfish", to=sid)
+
+
+@io.on("length")
+async def length(sid, text):
+    return len(text)''',
+        setup='alice, bob, carol = await lab.join("alice", "bob", "carol")',
+        lines=(
+            Line(
+                'alice.emit("hello", "bob")',
+                heard=["alice", "bob", "carol"],
+                why="An emission without an address is for everyone; the name in it is only data.",
+            ),
+            Line(
+                'carol.emit("secret")',
+                heard=["carol"],
+                why="to=sid is the one who asked, and nobody else.",
+            ),
+            Line(
+                'bob.call("length", "good morning")',
+                heard=[],
+                why="An answer is not an emission: bob gets it, and no event reaches anybody.",
+            ),
+            Line(
+                'bob.emit("password", "sesame")',
+                heard=[],
+                why="What a client emits goes to the server alone, which has no handler for this.",
+            ),
+        ),
+        hint_text="Ask of each line: does it make the server call io.emit, and is there a to=?",
+        praise="You know who hears what, and before it happens.",
+    ),
+    Exercise(
+        number="00.3",
+        starter="""
+def answer(io):
+    @io.on("share")
+    async def share(sid, people):
+        ...
+""",
+        hint_text="An if comes before the division, and only one of its two branches needs to=sid.",
+        solution_text="""
+def answer(io):
+    @io.on("share")
+    async def share(sid, people):
+        if people == 0:
+            await io.emit("nobody", to=sid)
+        else:
+            await io.emit("each", 12 / people)
+""",
+        praise="No number of people makes this handler fail, and each event has its own audience.",
+        play=_shares,
+        scenes=(
+            _Company(present=("alice", "bob"), sender="bob", people=3),
+            _Company(present=("carol", "dave", "erin"), sender="carol", people=5, zero_first=True),
+        ),
     ),
 ]
