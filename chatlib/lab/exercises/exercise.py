@@ -143,7 +143,7 @@ class Exercise:
                 traceback.clear_frames(error.__traceback__)
             finally:
                 await watch.stop()
-        return misused(watch) or (found and (borrowed(watch, io) or found))
+        return misused(watch) or (found and (borrowed(watch, io) or _failed(watch) or found))
 
 
 @dataclass(frozen=True, repr=False, kw_only=True)
@@ -206,6 +206,11 @@ async def run(answer: Callable[..., Any], *arguments: Any) -> Any:
         if not timeout.expired():
             raise
         raise LabTimeoutError(f"Waited {TIMEOUT:g} s for your function to end.") from None
+
+
+def _failed(watch: Watch) -> str:
+    """Return what a task of the reader's raised, that nobody waits for, or nothing."""
+    return _told(error) if (error := watch.failure()) else ""
 
 
 def _told(error: Exception) -> str:

@@ -7,7 +7,6 @@ import dis
 import inspect
 import re
 import signal
-import sys
 import textwrap
 import threading
 import warnings
@@ -148,7 +147,7 @@ class Watch:
         self.code = code
         self.is_blocking = False
         self._loop = asyncio.get_running_loop()
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks: list[asyncio.Task[Any]] = []
         self._forgotten: list[str] = []
         self._suspect: FrameType | None = None
         self._stack = contextlib.ExitStack()
@@ -171,7 +170,13 @@ class Watch:
 
     def pending(self) -> set[asyncio.Task[Any]]:
         """Return the tasks that the reader's code has started and that have not ended."""
-        return set(self._tasks)
+        return {task for task in self._tasks if not task.done()}
+
+    def failure(self) -> Exception | None:
+        """Return the first exception that one of those tasks ended with, if any."""
+        ended = [task for task in self._tasks if task.done() and not task.cancelled()]
+        errors = (task.exception() for task in ended)
+        return next((error for error in errors if isinstance(error, Exception)), None)
 
     async def stop(self) -> None:
         """Cancel the tasks that have not ended."""
@@ -192,9 +197,9 @@ class Watch:
         def factory(loop: asyncio.AbstractEventLoop, coro: Any, **kwargs: Any) -> Any:
             make: Any = earlier or (lambda loop, coro, **kw: asyncio.Task(coro, loop=loop, **kw))
             task = make(loop, coro, **kwargs)
-            if self.code.starts_a_task(sys._getframe(1)):  # no other way to see who called
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+            frame = inspect.currentframe()
+            if self.code.starts_a_task(frame and frame.f_back):
+                self._tasks.append(task)
             return task
 
         self._loop.set_task_factory(factory)

@@ -291,6 +291,11 @@ async def test_an_answer_that_does_it_in_another_way(setting_up, handling):
     assert verdict.kind == "right", verdict.message
 
 
+async def test_what_a_task_raises_is_told():
+    verdict = await judged(HANDLER.format("", "asyncio.create_task(later(text))"))
+    assert verdict.message.startswith("Your code raised TypeError: later() missing 1 required")
+
+
 async def test_an_answer_leaves_no_task_behind():
     before = asyncio.all_tasks()
     await judged(HANDLER.format("asyncio.create_task(work())", "queue.put_nowait((text, sid))"))
