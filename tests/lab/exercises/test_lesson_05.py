@@ -79,14 +79,13 @@ REACHES_A_PERSON = [
         connect("await io.enter_room(sid, 'person %s' % auth['userId'])"),
         dm(
             "await queue.put(data)",
-            "if queue.qsize() == 1:",
-            "    workers.append(asyncio.create_task(work()))",
+            "if not workers:",
+            "    workers.append(io.start_background_task(work))",
         ),
         before="""import asyncio
     queue, workers = asyncio.Queue(), []
     async def work():
-        while not queue.empty():
-            await asyncio.sleep(0.01)
+        while True:
             data = await queue.get()
             await io.emit('dm', data['text'], room='person %s' % data['user'])
 """,
@@ -447,6 +446,16 @@ async def test_05_3():
                 ),
                 "`io.emit(...)` was not awaited",
             ),
+            (
+                answer(
+                    dm(
+                        "me = io.get_session(sid)",
+                        "rooms = ['user:%s' % data['user'], 'user:%s' % me['userId']]",
+                        "await io.emit('dm', data | {'from': me}, to=rooms, skip_sid=sid)",
+                    )
+                ),
+                "`io.get_session(...)` was not awaited",
+            ),
         ],
         right=[
             answer(
@@ -608,7 +617,7 @@ async def test_05_5():
             ),
         ],
         right=[
-            *REACHES_A_PERSON,
+            *REACHES_A_PERSON[:3],
             exercise("05.1").solution_text,
             answer(NOTE, FORGET, dm("if tabs.get(data['user']):", f"    {text}"), before=TABS),
             answer(
