@@ -20,9 +20,7 @@ async def _who_is_there(answer: Callable[..., Any], stage: Stage, scene: _Compan
     await run(answer, stage.io)
     clients = dict(zip(scene.present, await stage.join(*scene.present), strict=True))
     await clients[scene.sender].emit("knock")
-    await stage.expect(
-        f'{scene.sender} emitted "knock"', "who is there", by=scene.present, data=()
-    )
+    await stage.expect(f'{scene.sender} emitted "knock"', "who is there", by=scene.present, data=())
 
 
 async def _shares(answer: Callable[..., Any], stage: Stage, scene: _Company) -> None:
@@ -63,7 +61,7 @@ def answer(io):
     ),
     Prediction(
         number="00.2",
-        server_source='''@io.on("hello")
+        server_source="""@io.on("hello")
 async def hello(sid, name):
     await io.emit("greeting", f"hello, {name}")
 
@@ -75,7 +73,7 @@ async def secret(sid):
 
 @io.on("length")
 async def length(sid, text):
-    return len(text)''',
+    return len(text)""",
         setup='alice, bob, carol = await lab.join("alice", "bob", "carol")',
         lines=(
             Line(

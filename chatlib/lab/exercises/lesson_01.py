@@ -82,8 +82,7 @@ async def _there_and_back(
         times = "once" if len(ids) == 1 else f"{len(ids)} times"
         other = ", and another client connect beside her" if others else ""
         stage.fail(
-            f"{name} should have connected twice in all. The server saw her connect "
-            f"{times}{other}."
+            f"{name} should have connected twice in all. The server saw her connect {times}{other}."
         )
     if not client.connected:
         stage.fail(f"{name} should be connected at the end, and she is not.")
@@ -190,12 +189,12 @@ async def answer(alice, url):
     ),
     Prediction(
         number="01.4",
-        server_source='''@io.on("connect")
+        server_source="""@io.on("connect")
 async def connect(sid, environ, auth):
     if auth != "swordfish":
         await io.emit("stranger")
         return False
-    io.start_background_task(io.emit, "welcome", to=sid)''',
+    io.start_background_task(io.emit, "welcome", to=sid)""",
         setup="""
 from socketio.exceptions import ConnectionError
 

@@ -12,7 +12,8 @@ NEVER_AWAITED = "ignore:coroutine .* was never awaited:RuntimeWarning"
 def handler(event, parameters, *body):
     lines = "\n        ".join(body)
     return (
-        f"def answer(io):\n    @io.on({event!r})\n    async def handle({parameters}):\n        {lines}"
+        f"def answer(io):\n    @io.on({event!r})\n"
+        f"    async def handle({parameters}):\n        {lines}"
     )
 
 
@@ -65,14 +66,20 @@ async def test_00_1():
         ],
         right=[
             knock("await io.emit(event='who is there', to=None)"),
-            knock("print(sid)", "await io.emit('heard you', to=sid)", "await io.emit('who is there')"),
+            knock(
+                "print(sid)", "await io.emit('heard you', to=sid)", "await io.emit('who is there')"
+            ),
             knock("io.start_background_task(io.emit, 'who is there')"),
             knock(f"for name in {STEAL}:", "    await io.emit('who is there', to=name)"),
             in_a_class("knock", "sid", "await self.emit('who is there')"),
-            "def answer(io):\n    async def knock(sid): await io.emit('who is there')\n\n"
-            "    io.on('knock', handler=knock)",
-            "def answer(io):\n    @io.event\n    async def knock(who, *more):\n"
-            "        await io.emit('who is there')",
+            (
+                "def answer(io):\n    async def knock(sid): await io.emit('who is there')\n\n"
+                "    io.on('knock', handler=knock)"
+            ),
+            (
+                "def answer(io):\n    @io.event\n    async def knock(who, *more):\n"
+                "        await io.emit('who is there')"
+            ),
         ],
     )
 
@@ -110,8 +117,10 @@ async def test_00_2():
             guess(hello={"alice", "bob", "carol"}, secret={"carol"}),
             guess(hello="alice, bob and carol", secret="carol", length="nobody", password="nobody"),
             guess(hello="everyone", password=None),
-            f"people = ['alice', 'bob', 'carol']\nanswer = {{{hello!r}: people, "
-            f"{secret!r}: people[2:], {length!r}: [], {password!r}: [], 'beside': ['bob']}}",
+            (
+                f"people = ['alice', 'bob', 'carol']\nanswer = {{{hello!r}: people, "
+                f"{secret!r}: people[2:], {length!r}: [], {password!r}: [], 'beside': ['bob']}}"
+            ),
         ],
     )
 
@@ -139,7 +148,10 @@ async def test_00_3():
             ),
             (
                 share(
-                    "if people:", "    await io.emit('each', 12 // people)", "else:", f"    {nobody}"
+                    "if people:",
+                    "    await io.emit('each', 12 // people)",
+                    "else:",
+                    f"    {nobody}",
                 ),
                 "should have carried 2.4, but it carried 2.",
             ),
@@ -156,14 +168,17 @@ async def test_00_3():
                 'should have heard "each". Nobody did',
             ),
             (
-                share("if people:", f"    {divide}", "else:", "    await io.emit('nobody', 0, to=sid)"),
+                share(
+                    "if people:", f"    {divide}", "else:", "    await io.emit('nobody', 0, to=sid)"
+                ),
                 '"nobody" should have carried nothing, but it carried 0.',
             ),
         ],
         right=[
             share("try:", f"    {divide}", "except ZeroDivisionError:", f"    {nobody}"),
             share(
-                "event, data, to = ('each', 12 / people, None) if people else ('nobody', None, sid)",
+                "some = people > 0",
+                "event, data, to = ('each', 12 / people, None) if some else ('nobody', None, sid)",
                 "await io.emit(event, data, to)",
             ),
             share(f"if not people: return {nobody}", divide),
@@ -172,14 +187,20 @@ async def test_00_3():
                 "else: io.start_background_task(io.emit, 'nobody', room=sid)",
             ),
             in_a_class(
-                "share", "sid, people", "print(people)", "await self.emit('asked', people)",
-                "match people:", "    case 0: await self.emit('nobody', to=sid)",
+                "share",
+                "sid, people",
+                "print(people)",
+                "await self.emit('asked', people)",
+                "match people:",
+                "    case 0: await self.emit('nobody', to=sid)",
                 "    case _: await self.emit('each', 12 / people)",
             ),
-            "import asyncio\nasked = []\n\n\nasync def tell(io, sid, people):\n"
-            "    if people < 1:\n        await io.emit('nobody', to=sid)\n"
-            "    else:\n        await io.emit('each', 12 / people)\n\n\n"
-            "def answer(server):\n    @server.event\n    async def share(who, number):\n"
-            "        asked.append(asyncio.create_task(tell(server, who, number)))",
+            (
+                "import asyncio\nasked = []\n\n\nasync def tell(io, sid, people):\n"
+                "    if people < 1:\n        await io.emit('nobody', to=sid)\n"
+                "    else:\n        await io.emit('each', 12 / people)\n\n\n"
+                "def answer(server):\n    @server.event\n    async def share(who, number):\n"
+                "        asked.append(asyncio.create_task(tell(server, who, number)))"
+            ),
         ],
     )
