@@ -153,6 +153,7 @@ class _Seen:
     """Who has seen what of whom in 06.5: of a user with tabs, and of a socket without a user."""
 
     reader: str
+    user_of_reader: Any
     user: Any
     tabs: tuple[str, ...]
     guest: str
@@ -161,7 +162,7 @@ class _Seen:
 
 async def _seen(answer: Callable[..., Any], stage: Stage, scene: _Seen) -> None:
     await run(answer, stage.io)
-    reader = await stage.join(scene.reader, auth={"userId": "reader", "name": scene.reader})
+    reader = await stage.join(scene.reader, auth={"userId": scene.user_of_reader})
     tabs = [await stage.join(name, auth={"userId": scene.user}) for name in scene.tabs]
     guest = await stage.join(scene.guest)
     of_user, of_guest = scene.texts
@@ -342,8 +343,10 @@ def answer(io):
         ),
         play=_seen,
         scenes=(
-            _Seen("bob", 1, ("alice", "phone"), "carol", ("tea?", "milk?")),
-            _Seen("grace", "zoe", ("laptop", "tablet", "watch"), "erin", ("where?", "there!")),
+            _Seen("bob", 2, 1, ("alice", "phone"), "carol", ("tea?", "milk?")),
+            _Seen(
+                "grace", "None", "zoe", ("laptop", "tablet", "watch"), "erin", ("where?", "there!")
+            ),
         ),
         demo=_show_seen,
         server=_chat,

@@ -103,17 +103,22 @@ async def test_06_1():
                 "await io.emit('noted', to=sid)",
                 "return {'ok': True}",
             ),
-            f"{IMPORTS}def answer(io):\n"
-            "    def typing(sid, group):\n"
-            "        asyncio.create_task(\n"
-            "            io.emit('typing', group, to=group_room(group), skip_sid=sid))\n"
-            "    io.on('typing', typing)\n",
-            f"{IMPORTS}class Typing:\n"
-            "    def __init__(self, io):\n"
-            "        self.io = io\n"
-            "    async def on_typing(self, sid, name):\n"
-            "        await self.io.emit('typing', name, to=group_room(name), skip_sid=sid)\n\n\n"
-            "def answer(io):\n    io.on('typing', Typing(io).on_typing)\n",
+            (
+                f"{IMPORTS}def answer(io):\n"
+                "    def typing(sid, group):\n"
+                "        asyncio.create_task(\n"
+                "            io.emit('typing', group, to=group_room(group), skip_sid=sid))\n"
+                "    io.on('typing', typing)\n"
+            ),
+            (
+                f"{IMPORTS}class Typing:\n"
+                "    def __init__(self, io):\n"
+                "        self.io = io\n"
+                "    async def on_typing(self, sid, name):\n"
+                "        room = group_room(name)\n"
+                "        await self.io.emit('typing', name, to=room, skip_sid=sid)\n\n\n"
+                "def answer(io):\n    io.on('typing', Typing(io).on_typing)\n"
+            ),
         ],
     )
 
@@ -159,24 +164,30 @@ async def test_06_2():
             welcome(f"asyncio.create_task(client.emit('message', {hello}))"),
             welcome(f"await client.call('message', {hello})"),
             welcome("await client.send({'text': 'hello', 'others': True, 'mood': 'good'})"),
-            f"{IMPORTS}def answer(client):\n"
-            "    @client.event\n"
-            "    async def welcome(greeting):\n"
-            f"        client.start_background_task(client.emit, 'message', {hello})\n",
-            f"{IMPORTS}def answer(client):\n"
-            "    def later(text):\n"
-            "        loop = asyncio.get_running_loop()\n"
-            "        loop.call_later(0.05, lambda: loop.create_task(\n"
-            f"            client.emit('message', {hello})))\n"
-            "    client.on('welcome', later)\n",
-            f"{IMPORTS}async def answer(client):\n"
-            "    waiting = asyncio.Queue()\n"
-            "    async def work():\n"
-            "        while await waiting.get():\n"
-            f"            await client.emit('message', {hello})\n"
-            "    asyncio.create_task(work())\n"
-            "    client.on('welcome', waiting.put_nowait)\n"
-            "    client.on('disconnect', lambda reason: waiting.put_nowait(None))\n",
+            (
+                f"{IMPORTS}def answer(client):\n"
+                "    @client.event\n"
+                "    async def welcome(greeting):\n"
+                f"        client.start_background_task(client.emit, 'message', {hello})\n"
+            ),
+            (
+                f"{IMPORTS}def answer(client):\n"
+                "    def later(text):\n"
+                "        loop = asyncio.get_running_loop()\n"
+                "        loop.call_later(0.05, lambda: loop.create_task(\n"
+                f"            client.emit('message', {hello})))\n"
+                "    client.on('welcome', later)\n"
+            ),
+            (
+                f"{IMPORTS}async def answer(client):\n"
+                "    waiting = asyncio.Queue()\n"
+                "    async def work():\n"
+                "        while await waiting.get():\n"
+                f"            await client.emit('message', {hello})\n"
+                "    asyncio.create_task(work())\n"
+                "    client.on('welcome', waiting.put_nowait)\n"
+                "    client.on('disconnect', lambda reason: waiting.put_nowait(None))\n"
+            ),
             welcome(
                 "print('welcomed')",
                 "await client.call('join-room', 'tea')",
@@ -256,13 +267,15 @@ async def test_06_3():
                 "    case {'error': sentence}:",
                 "        return sentence",
             ),
-            f"{IMPORTS}class Sender:\n"
-            "    async def __call__(self, client, whom, words):\n"
-            "        data = dict(user=whom, text=words)\n"
-            "        ack = await client.call('message', data, timeout=1)\n"
-            "        print('answered')\n"
-            "        return ack['ok'] is True or ack['error']\n\n\n"
-            "answer = Sender()\n",
+            (
+                f"{IMPORTS}class Sender:\n"
+                "    async def __call__(self, client, whom, words):\n"
+                "        data = dict(user=whom, text=words)\n"
+                "        ack = await client.call('message', data, timeout=1)\n"
+                "        print('answered')\n"
+                "        return ack['ok'] is True or ack['error']\n\n\n"
+                "answer = Sender()\n"
+            ),
         ],
     )
 
@@ -334,6 +347,14 @@ async def test_06_5():
             (seen("room = group_room(writer.get('userId', 'x'))", emit), "Nobody did."),
             (seen("room = EVERYONE", emit), "bob and carol should not have heard"),
             (
+                seen("room = [f\"user:{writer.get('userId')}\", writer['id']]", emit),
+                "of erin, who has no userId, grace should not have heard",
+            ),
+            (
+                seen(room, emit, "await io.emit('seen', message['text'], to=writer['id'])"),
+                'phone heard "seen" more than once',
+            ),
+            (
                 seen("room = user_room(1) if 'userId' in writer else writer['id']", emit),
                 "of user 'zoe', laptop, tablet and watch should have heard",
             ),
@@ -375,34 +396,39 @@ async def test_06_5():
                 "io.start_background_task(io.emit, 'seen', message['text'], room)",
             ),
             seen(
-                "who = {'user': writer['userId']} if 'userId' in writer else {'room': writer['id']}",
-                "to = read_address(who)",
+                "to = read_address({'room': writer['id']})",
+                "if 'userId' in writer:",
+                "    to = read_address({'user': writer['userId']})",
                 "await io.emit('seen', message['text'], to=to.user or to.room)",
                 "await io.emit('noted', to=sid)",
             ),
-            f"{IMPORTS}def room_of(writer):\n"
-            "    try:\n"
-            "        return user_room(writer['userId'])\n"
-            "    except KeyError:\n"
-            "        return address_of_room(writer['id'])\n\n\n"
-            "def answer(io):\n"
-            "    async def seen(reader, message):\n"
-            "        room = room_of(message['from'])\n"
-            "        print('seen')\n"
-            "        asyncio.create_task(io.emit('seen', message['text'], to=room))\n"
-            "    io.on('seen', seen)\n",
-            f"{IMPORTS}class Seen:\n"
-            "    def __init__(self, io):\n"
-            "        io.on('seen', handler=self.handle)\n"
-            "        self.io = io\n"
-            "    async def handle(self, sid, message):\n"
-            "        for room in self.rooms(message['from']):\n"
-            "            await self.io.emit('seen', message['text'], to=room)\n"
-            "    def rooms(self, writer):\n"
-            "        if 'userId' not in writer:\n"
-            "            return [writer['id']]\n"
-            "        return [user_room(writer['userId'])]\n\n\n"
-            "def answer(io):\n    Seen(io)\n",
+            (
+                f"{IMPORTS}def room_of(writer):\n"
+                "    try:\n"
+                "        return user_room(writer['userId'])\n"
+                "    except KeyError:\n"
+                "        return address_of_room(writer['id'])\n\n\n"
+                "def answer(io):\n"
+                "    async def seen(reader, message):\n"
+                "        room = room_of(message['from'])\n"
+                "        print('seen')\n"
+                "        asyncio.create_task(io.emit('seen', message['text'], to=room))\n"
+                "    io.on('seen', seen)\n"
+            ),
+            (
+                f"{IMPORTS}class Seen:\n"
+                "    def __init__(self, io):\n"
+                "        io.on('seen', handler=self.handle)\n"
+                "        self.io = io\n"
+                "    async def handle(self, sid, message):\n"
+                "        for room in self.rooms(message['from']):\n"
+                "            await self.io.emit('seen', message['text'], to=room)\n"
+                "    def rooms(self, writer):\n"
+                "        if 'userId' not in writer:\n"
+                "            return [writer['id']]\n"
+                "        return [user_room(writer['userId'])]\n\n\n"
+                "def answer(io):\n    Seen(io)\n"
+            ),
         ],
     )
 
