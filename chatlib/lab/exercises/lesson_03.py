@@ -89,6 +89,7 @@ async def _typing_demo(answer: Callable[..., Any], stage: Stage) -> None:
     await run(answer, stage.io)
     alice, bob, _ = await stage.join("alice", "bob", "carol")
     await alice.emit("typing", "Alice")
+    await stage.lab.settle()
     await bob.emit("typing", "Bob")
 
 
