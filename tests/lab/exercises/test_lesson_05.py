@@ -228,7 +228,21 @@ async def test_05_1():
                     to("names.get(data['user'], 'x')"),
                     before="names = {1: 'alice', 2: 'bob', 3: 'carol', 4: 'dave'}",
                 ),
-                "After dave wrote to user eri-31, dave and frank should not have heard",
+                "After dave wrote to user u22, dave and frank should not have heard",
+            ),
+            (
+                answer(
+                    connect("await io.enter_room(sid, str(auth['userId'])[:2])"),
+                    to("str(data['user'])[:2]"),
+                ),
+                "After dave wrote to user u22, dave should not have heard",
+            ),
+            (
+                answer(
+                    connect("await io.enter_room(sid, f\"user:{auth['userId']}\".lower())"),
+                    to(f"{ROOM}.lower()"),
+                ),
+                "After dave wrote to user u22, frank should not have heard",
             ),
             (
                 answer(connect("io.enter_room(sid, f\"user:{auth['userId']}\")"), to(ROOM)),
