@@ -1,18 +1,26 @@
 """The exercises of lesson 04: rooms."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from chatlib.lab.exercises.exercise import Exercise, Stage, run
+from chatlib.lab.exercises.exercise import Exercise, Repair, Stage, run
+from chatlib.lab.exercises.prediction import Line, Prediction
+from chatlib.lab.trace import Packet
+
+# How long the server of an exercise looks things up, in seconds.
+_LOOK_UP = 0.02
 
 
 def _let_them_join(stage: Stage) -> None:
-    async def join_room(sid: str, room: str) -> dict[str, bool]:
+    async def join_room(sid: str, room: Any) -> dict[str, bool]:
+        await asyncio.sleep(_LOOK_UP)
         await stage.io.enter_room(sid, room)
         return {"ok": True}
 
-    async def leave_room(sid: str, room: str) -> dict[str, bool]:
+    async def leave_room(sid: str, room: Any) -> dict[str, bool]:
+        await asyncio.sleep(_LOOK_UP)
         await stage.io.leave_room(sid, room)
         return {"ok": True}
 
@@ -20,78 +28,189 @@ def _let_them_join(stage: Stage) -> None:
     stage.io.on("leave-room", leave_room)
 
 
-async def _enter(answer: Callable[..., Any], stage: Stage) -> None:
+async def _join(stage: Stage, names: Sequence[str]) -> list[Any]:
+    """Connect clients in the order of the alphabet, which says nothing of who does what."""
+    clients = {client.name: client for client in await stage.join(*sorted(names))}
+    return [clients[name] for name in names]
+
+
+def _knows(stage: Stage, name: str, event: str) -> bool:
+    """Tell whether a client has got an answer to an event, since the stage was last looked at."""
+    return any(
+        isinstance(step, Packet)
+        and (step.kind, step.target, step.event) == ("ack", name, event)
+        and step.arrived
+        for step in stage.lab.trace.steps
+    )
+
+
+@dataclass(frozen=True)
+class _Arrivals:
+    names: tuple[str, str, str]  # the first in the room, the second, and one for another room
+    room: str
+    other_room: str
+
+
+async def _enter(answer: Callable[..., Any], stage: Stage, scene: _Arrivals) -> None:
     await run(answer, stage.io)
-    alice, bob, carol = await stage.join("alice", "bob", "carol")
-    await alice.emit("enter", "red")
-    await stage.expect('alice emitted "enter" with "red", the first to do so', "entered", by=[])
-    await stage.io.emit("roll call", to="red")
+    first, second, third = await _join(stage, scene.names)
+    one, two, room, other = first.name, second.name, scene.room, scene.other_room
+    await first.emit("enter", room)
+    await stage.expect(f'{one} emitted "enter" with "{room}", the first to do so', "entered", by=[])
+    await stage.io.emit("roll call", to=room)
     await stage.expect(
-        'alice entered "red" and the server emitted "roll call" to "red"', "roll call", by=["alice"]
-    )
-    await bob.emit("enter", "red")
-    await stage.expect(
-        'bob emitted "enter" with "red", where alice was', "entered", by=["alice"], data="red"
-    )
-    await stage.io.emit("roll call", to="red")
-    await stage.expect(
-        'bob, too, entered "red" and the server emitted "roll call" to "red"',
+        f'{one} entered "{room}" and the server emitted "roll call" to "{room}"',
         "roll call",
-        by=["alice", "bob"],
+        by=[one],
     )
-    await carol.emit("enter", "blue")
-    await stage.expect('carol emitted "enter" with "blue", an empty room', "entered", by=[])
+    await second.emit("enter", room)
+    await stage.expect(
+        f'{two} emitted "enter" with "{room}", where {one} was', "entered", by=[one], data=room
+    )
+    await stage.io.emit("roll call", to=room)
+    await stage.expect(
+        f'{two}, too, entered "{room}" and the server emitted "roll call" to "{room}"',
+        "roll call",
+        by=[one, two],
+    )
+    await third.emit("enter", other)
+    await stage.expect(
+        f'{third.name} emitted "enter" with "{other}", an empty room', "entered", by=[]
+    )
+    await first.emit("enter", other)
+    await stage.expect(
+        f'{one}, who is in "{room}", emitted "enter" with "{other}", where {third.name} was',
+        "entered",
+        by=[third.name],
+        data=other,
+    )
 
 
-async def _members_speak(answer: Callable[..., Any], stage: Stage) -> None:
+@dataclass(frozen=True)
+class _Talk:
+    names: tuple[str, str, str, str]  # two in the room, one in another room, one in none
+    room: str
+    other_room: str
+    texts: tuple[str, str, str, str]
+
+
+async def _members_speak(answer: Callable[..., Any], stage: Stage, scene: _Talk) -> None:
     _let_them_join(stage)
     await run(answer, stage.io)
-    alice, bob, carol = await stage.join("alice", "bob", "carol")
-    for client, room in ((alice, "red"), (bob, "red"), (carol, "blue")):
-        await client.call("join-room", room)
+    speaker, listener, neighbour, nobody = await _join(stage, scene.names)
+    room, other = scene.room, scene.other_room
+    rooms = ((speaker, room), (listener, room), (speaker, other), (neighbour, other))
+    for client, joined in rooms:
+        await client.call("join-room", joined)
+    await stage.clear()
 
-    said = 'alice, who is in "red", said "hi" there'
-    returned = await alice.call("say", ("red", "hi"))
-    await stage.expect(said, "said", by=["alice", "bob"], data="hi")
-    if returned is not True:
-        stage.fail(f"After {said}, the handler should have returned True, not {returned!r}.")
+    async def say(who: Any, where: str, text: str, by: list[str]) -> None:
+        said = f'{who.name}, {where}, said "{text}" in "{room}"'
+        returned = await stage.call(who, "say", (room, text))
+        await stage.expect(said, "said", by=by, data=text)
+        if returned is not bool(by):
+            wanted = bool(by)
+            stage.fail(
+                f"After {said}, the handler should have returned {wanted}, not {returned!r}."
+            )
 
-    said = 'carol, who is only in "blue", said "psst" in "red"'
-    returned = await carol.call("say", ("red", "psst"))
-    await stage.expect(said, "said", by=[])
-    if returned is not False:
-        stage.fail(f"After {said}, the handler should have returned False, not {returned!r}.")
+    one, two, three, four = scene.texts
+    both = [speaker.name, listener.name]
+    await say(speaker, f'who is in "{room}" and "{other}"', one, both)
+    await say(neighbour, f'who is only in "{other}"', two, [])
+    await say(nobody, "who has joined no room", three, [])
+    await listener.call("leave-room", room)
+    await stage.clear()
+    await say(listener, f'who has left "{room}"', four, [])
 
 
-async def _move(answer: Callable[..., Any], stage: Stage) -> None:
+@dataclass(frozen=True)
+class _Move:
+    mover: str
+    other: str
+    old: str
+    new: str
+
+
+async def _move(answer: Callable[..., Any], stage: Stage, scene: _Move) -> None:
     _let_them_join(stage)
-    _, bob = await stage.join("alice", "bob")
-    await bob.call("join-room", "red")
-    await run(answer, bob)
-    at_once = await _roll_call(stage)
-    in_the_end = await _roll_call(stage)
-    if in_the_end != ["blue"]:
-        stage.fail(
-            'After your function, bob should have heard what is sent to "blue", and not what is '
-            f'sent to "red". He heard {" and ".join(map(repr, in_the_end)) or "neither"}.'
-        )
-    if at_once != ["blue"]:
-        stage.fail(
-            "In the end bob was where he should be, but not yet when your function came back: the "
-            "server had not done all that he asked. emit does not wait for the server; call does."
-        )
-
-
-async def _roll_call(stage: Stage) -> list[str]:
-    """Return the rooms, of red and blue, in which bob hears what is sent there now."""
-    await asyncio.gather(  # both addressed at the same moment
-        *(stage.io.emit("roll call", room, to=room) for room in ("red", "blue"))
-    )
-    return [
-        packet.data[0]
+    client, _ = await _join(stage, (scene.mover, scene.other))
+    name, old, new = client.name, scene.old, scene.new
+    await client.call("join-room", old)
+    await stage.clear()
+    await run(answer, client, old, new)
+    unknown = [event for event in ("join-room", "leave-room") if not _knows(stage, name, event)]
+    await stage.deliveries()
+    await asyncio.gather(*(stage.io.emit("roll call", room, to=room) for room in (old, new)))
+    heard = [
+        str(packet.data[0])
         for packet in await stage.deliveries()
-        if packet.event == "roll call" and packet.target == "bob"
+        if packet.event == "roll call" and packet.target == name
     ]
+    if heard != [new]:
+        stage.fail(
+            f'After your function, {name} should have heard what is sent to "{new}", and not what '
+            f'is sent to "{old}". What {name} heard: {" and ".join(map(repr, heard)) or "neither"}.'
+        )
+    if unknown:
+        events = " and ".join(f'"{event}"' for event in unknown)
+        stage.fail(
+            f"In the end {name} was in the right room. But your function came back before the "
+            f"client had an answer to {events}, and so it could not know. emit does not wait for "
+            "the server, and no sleep is sure to be long enough; call waits."
+        )
+
+
+@dataclass(frozen=True)
+class _Game:
+    host: str
+    guest: str
+    outsider: str
+    room: str
+
+
+async def _set_up_game(stage: Stage, scene: _Game) -> tuple[Any, list[bool]]:
+    """Return the guest, and a list that will hold whether it knew that it was in, at each start."""
+    io = stage.io
+    knew: list[bool] = []
+    host, guest, _ = await _join(stage, (scene.host, scene.guest, scene.outsider))
+
+    async def may_join() -> bool:
+        return True
+
+    async def join_room(sid: str, room: Any) -> dict[str, bool]:
+        await io.call("may join?", to=host.get_sid())
+        await io.enter_room(sid, room)
+        return {"ok": True}
+
+    async def start(sid: str, room: Any) -> dict[str, bool]:  # noqa: ARG001
+        knew.append(_knows(stage, scene.guest, "join-room"))
+        await io.emit("started", room, to=room)
+        return {"ok": True}
+
+    host.on("may join?", may_join)
+    io.on("join-room", join_room)
+    io.on("start", start)
+    await io.enter_room(host.get_sid(), scene.room)
+    return guest, knew
+
+
+async def _start_game(answer: Callable[..., Any], stage: Stage, scene: _Game) -> None:
+    guest, knew = await _set_up_game(stage, scene)
+    await run(answer, guest, scene.room)
+    done = f'{scene.guest} had joined and started "{scene.room}"'
+    await stage.expect(done, "started", by=[scene.host, scene.guest], data=scene.room)
+    if not all(knew):
+        stage.fail(
+            f'This time {scene.guest} heard "started". But the client said "start" before it had '
+            'the server\'s answer to "join-room": that was luck, as the server may take longer. '
+            "emit does not wait for the server; call does."
+        )
+
+
+async def _show_game(answer: Callable[..., Any], stage: Stage) -> None:
+    guest, _ = await _set_up_game(stage, _Game("alice", "bob", "carol", "chess"))
+    await run(answer, guest, "chess")
 
 
 EXERCISES = [
@@ -113,6 +232,10 @@ def answer(io):
 """,
         praise="The room without the newcomer: in JavaScript, socket.to(room).emit.",
         play=_enter,
+        scenes=(
+            _Arrivals(("alice", "bob", "carol"), "red", "blue"),
+            _Arrivals(("grace", "frank", "erin"), "tea room", "attic"),
+        ),
     ),
     Exercise(
         number="04.2",
@@ -134,20 +257,109 @@ def answer(io):
 """,
         praise="The server knows who is in the room, so it need not believe the sender.",
         play=_members_speak,
+        scenes=(
+            _Talk(("alice", "bob", "carol", "dave"), "red", "blue", ("hi", "psst", "hm", "bye")),
+            _Talk(
+                ("heidi", "frank", "erin", "grace"),
+                "kitchen",
+                "cellar",
+                ("soup!", "me too", "hello?", "one more thing"),
+            ),
+        ),
     ),
     Exercise(
         number="04.3",
         starter="""
-async def answer(bob):
+async def answer(client, old, new):
     ...
 """,
         hint_text="A client asks: join-room for one room, leave-room for the other. call waits.",
         solution_text="""
-async def answer(bob):
-    await bob.call("join-room", "blue")
-    await bob.call("leave-room", "red")
+async def answer(client, old, new):
+    await client.call("join-room", new)
+    await client.call("leave-room", old)
 """,
         praise="A client asks to be moved, and call comes back when the server has done it.",
         play=_move,
+        scenes=(_Move("bob", "alice", "red", "blue"), _Move("erin", "frank", "attic", "cellar")),
+    ),
+    Prediction(
+        number="04.4",
+        server_source="""
+@io.on("join-room")
+async def join_room(sid, room):
+    await io.enter_room(sid, room)
+
+
+@io.on("all")
+async def all_(sid, room):
+    await io.emit("news", to=room)
+
+
+@io.on("others")
+async def others(sid, room):
+    await io.emit("news", to=room, skip_sid=sid)
+""",
+        setup="""
+alice, bob, carol, dave = await lab.join("alice", "bob", "carol", "dave")
+for client, room in ((alice, "tea"), (bob, "tea"), (carol, "cake")):
+    await client.emit("join-room", room)
+""",
+        lines=(
+            Line(
+                'bob.emit("all", "tea")',
+                heard=["alice", "bob"],
+                why="The room is all its members, and bob is one of them.",
+            ),
+            Line(
+                'alice.emit("others", "tea")',
+                heard=["bob"],
+                why="The room without the sender; carol and dave are not in it.",
+            ),
+            Line(
+                'carol.emit("all", "tea")',
+                heard=["alice", "bob"],
+                why="carol may post to a room that she is not in, and does not hear it.",
+            ),
+            Line(
+                'carol.emit("others", "cake")',
+                heard=[],
+                why="carol is alone in her room, and the sender is left out.",
+            ),
+            Line('dave.emit("join-room", "Tea")'),
+            Line(
+                'dave.emit("others", "tea")',
+                heard=["alice", "bob"],
+                why="To leave out dave changes nothing: he is in Tea, another room than tea.",
+            ),
+            Line(
+                'alice.emit("all", "Tea")',
+                heard=["dave"],
+                why="Tea is a room of its own, and dave is the only one in it.",
+            ),
+        ),
+        hint_text="Two questions for each line: who is in the room, and is the sender left out.",
+        praise="The address says who hears it. The sender matters only where it is left out.",
+    ),
+    Repair(
+        number="04.5",
+        starter="""
+async def answer(client, room):
+    await client.emit("join-room", room)
+    await client.emit("start", room)
+""",
+        hint_text="See what the server still waits for when start comes, and who can tell you.",
+        solution_text="""
+async def answer(client, room):
+    await client.call("join-room", room)
+    await client.emit("start", room)
+""",
+        praise="Only the server knows when somebody is in a room, and its answer says so.",
+        play=_start_game,
+        demo=_show_game,
+        scenes=(
+            _Game("alice", "bob", "carol", "chess"),
+            _Game("grace", "erin", "frank", "go"),
+        ),
     ),
 ]

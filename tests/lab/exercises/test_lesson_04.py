@@ -15,61 +15,140 @@ def handler(event, parameters, *body):
 enter = partial(handler, "enter", "room")
 say = partial(handler, "say", "room, text")
 
+ENTERS = "await io.enter_room(sid, room)"
+TELLS = "await io.emit('entered', room, to=room, skip_sid=sid)"
+REFUSES = ("if room not in io.rooms(sid):", "    return False")
+
 
 def moves(*lines):
-    return "async def answer(bob):\n" + "\n".join(f"    {line}" for line in lines)
+    return "async def answer(client, old, new):\n" + "\n".join(f"    {line}" for line in lines)
+
+
+def starts(*lines):
+    return "async def answer(client, room):\n" + "\n".join(f"    {line}" for line in lines)
 
 
 async def test_04_1():
     await check_exercise(
         exercise("04.1"),
-        [
+        wrong=[
             (
-                enter("await io.enter_room(sid, room)", "await io.emit('entered', room, to=room)"),
+                enter(ENTERS, "await io.emit('entered', room, to=room)"),
                 "the first to do so, alice should not have heard",
             ),
+            (enter(TELLS), 'the server emitted "roll call" to "red", alice should have heard'),
             (
-                enter("await io.emit('entered', room, to=room, skip_sid=sid)"),
-                'the server emitted "roll call" to "red", alice should have heard',
-            ),
-            (
-                enter(
-                    "await io.enter_room(sid, room)",
-                    "await io.emit('entered', room, skip_sid=sid)",
-                ),
+                enter(ENTERS, "await io.emit('entered', room, skip_sid=sid)"),
                 "bob and carol should not have heard",
             ),
-            (enter("await io.enter_room(sid, room)"), 'alice should have heard "entered"'),
+            (enter(ENTERS), 'alice should have heard "entered"'),
             (
                 enter(
-                    "await io.emit('entered', room, to=room, skip_sid=sid)",
+                    TELLS,
                     "if room not in io.manager.rooms['/']:",
                     "    await io.enter_room(sid, room)",
                 ),
                 'bob, too, entered "red" and the server emitted "roll call" to "red", bob should',
             ),
             (
-                enter(
-                    "await io.enter_room(sid, room)",
-                    "await io.emit('entered', 'red', to='red', skip_sid=sid)",
-                ),
+                enter(ENTERS, "await io.emit('entered', 'red', to='red', skip_sid=sid)"),
                 "an empty room, alice and bob should not have heard",
             ),
             (
-                enter(
-                    "await io.enter_room(sid, room)",
-                    "await io.emit('entered', to=room, skip_sid=sid)",
-                ),
+                enter("await io.enter_room(sid, 'red')", TELLS.replace("to=room", "to='red'")),
+                'carol emitted "enter" with "blue", an empty room, alice and bob should not',
+            ),
+            (  # the room as it is in the first scene
+                enter(ENTERS, TELLS.replace("room, to", "{'red': 'red'}.get(room, 'blue'), to")),
+                '"entered" should have carried "tea room", but it carried "blue"',
+            ),
+            (
+                enter(ENTERS, "await io.emit('entered', to=room, skip_sid=sid)"),
                 "but it carried nothing.",
             ),
+            (
+                enter(ENTERS, "await io.emit('entered', sid, to=room, skip_sid=sid)"),
+                'should have carried "red", but it carried "<bob>"',
+            ),
+            (
+                enter(ENTERS, "await io.emit('entered', room, to=io.rooms(sid), skip_sid=sid)"),
+                'where carol was, bob should not have heard "entered"',
+            ),
+            (enter("io.enter_room(sid, room)", TELLS), "`io.enter_room(...)` was not awaited"),
+            (enter(ENTERS, TELLS[6:]), "`io.emit(...)` was not awaited"),
+            (
+                handler("entered", "room", ENTERS, TELLS),
+                'alice sent "enter", and the server has no handler for it',
+            ),
+            (enter("await sid.join(room)"), "Your code raised TypeError"),
         ],
-    )
+        right=[
+            enter(ENTERS, "io.start_background_task(io.emit, 'entered', room, room=room,",
+                  "    skip_sid=sid)"),
+            enter(TELLS, ENTERS),
+            enter(
+                "for other, _ in list(io.manager.get_participants('/', room)) if room in "
+                "io.manager.rooms['/'] else ():",
+                "    await io.emit('entered', room, to=other)",
+                ENTERS,
+            ),
+            """
+import socketio
+
+def answer(io):
+    class Doors(socketio.AsyncNamespace):
+        async def on_enter(self, sid, room):
+            await self.enter_room(sid, room)
+            await self.emit("entered", room, room=room, skip_sid=sid)
+            await self.emit("inside", room, to=sid)
+
+    io.register_namespace(Doors("/"))
+""",
+            """
+import asyncio
+
+def answer(server):
+    news = asyncio.Queue()
+
+    async def work():
+        while True:
+            room, who = await news.get()
+            await server.emit("entered", room, to=[room], skip_sid=[who])
+
+    @server.event
+    async def enter(who, place):
+        await server.enter_room(who, place)
+        if not tasks:
+            tasks.append(asyncio.create_task(work()))
+        await news.put((place, who))
+
+    tasks = []
+""",
+            """
+import asyncio
+
+members = {}
+
+def answer(io):
+    async def enter(sid, room):
+        await io.enter_room(sid, room)
+        loop = asyncio.get_running_loop()
+        loop.call_soon(lambda: asyncio.create_task(tell(sid, room)))
+
+    async def tell(sid, room):
+        members.setdefault(room, []).append(sid)
+        await io.emit("entered", room, to=room, skip_sid=sid)
+
+    io.on("enter", handler=enter)
+""",
+        ],
+    )  # fmt: skip
 
 
 async def test_04_2():
     await check_exercise(
         exercise("04.2"),
-        [
+        wrong=[
             (
                 say("await io.emit('said', text, to=room)", "return True"),
                 'carol, who is only in "blue", said "psst" in "red", alice and bob should not',
@@ -87,22 +166,12 @@ async def test_04_2():
                 "should have returned False, not None",
             ),
             (
-                say(
-                    "if room not in io.rooms(sid):",
-                    "    return False",
-                    "await io.emit('said', text, to=room, skip_sid=sid)",
-                    "return True",
-                ),
+                say(*REFUSES, "await io.emit('said', text, to=room, skip_sid=sid)", "return True"),
                 'alice should have heard "said" and did not',
             ),
             (
-                say(
-                    "if room not in io.rooms(sid):",
-                    "    return False",
-                    "await io.emit('said', text)",
-                    "return True",
-                ),
-                "carol should not have heard",
+                say(*REFUSES, "await io.emit('said', text)", "return True"),
+                "carol and dave should not have heard",
             ),
             (
                 say(
@@ -113,6 +182,125 @@ async def test_04_2():
                 ),
                 "alice and bob should not have heard",
             ),
+            (  # all rooms of the sender's
+                say(*REFUSES, "await io.emit('said', text, to=io.rooms(sid))", "return True"),
+                'alice, who is in "red" and "blue", said "hi" in "red", carol should not',
+            ),
+            (  # membership never looked at
+                say(
+                    "if text == 'psst':",
+                    "    return False",
+                    "await io.emit('said', text, to=room)",
+                    "return True",
+                ),
+                'dave, who has joined no room, said "hm" in "red", alice and bob should not',
+            ),
+            (
+                say(
+                    "if 'red' not in io.rooms(sid):",
+                    "    return False",
+                    "await io.emit('said', text, to='red')",
+                    "return True",
+                ),
+                'heidi, who is in "kitchen" and "cellar", said "soup!" in "kitchen", frank and',
+            ),
+            (
+                say(*REFUSES, "await io.emit('said', 'hi', to=room)", "return True"),
+                '"said" should have carried "soup!", but it carried "hi"',
+            ),
+            (  # who has been in it once may speak for ever
+                """
+members = set()
+
+def answer(io):
+    @io.on("join-room")
+    async def join(sid, room):
+        await io.enter_room(sid, room)
+        members.add((sid, room))
+
+    @io.on("say")
+    async def say(sid, room, text):
+        if (sid, room) not in members:
+            return False
+        await io.emit("said", text, to=room)
+        return True
+""",
+                'bob, who has left "red", said "bye" in "red", alice should not have heard',
+            ),
+            (
+                say(*REFUSES, "io.emit('said', text, to=room)", "return True"),
+                "`io.emit(...)` was not awaited",
+            ),
+            (
+                handler("speak", "room, text", "return True"),
+                'alice sent "say", and the server has no handler for it',
+            ),
+            (handler("say", "data", "return True"), "TypeError"),
+        ],
+        right=[
+            say(
+                "is_in = room in io.rooms(sid)",
+                "if is_in:",
+                "    io.start_background_task(io.emit, 'said', text, to=room)",
+                "return is_in",
+            ),
+            say(
+                "members = [one for one, _ in io.manager.get_participants('/', room)]",
+                "for one in members:",
+                "    if sid in members:",
+                "        await io.emit('said', text, to=one)",
+                "return sid in members",
+            ),
+            """
+import socketio
+
+def answer(io):
+    class Rooms(socketio.AsyncNamespace):
+        async def on_say(self, sid, room, text):
+            if room in self.rooms(sid):
+                await self.emit("said", (text,), room=room)
+                return True
+            await self.emit("refused", "You are not in there.", to=sid)
+            return False
+
+    io.register_namespace(Rooms("/"))
+""",
+            """
+members = {}
+
+def answer(io):
+    @io.on("join-room")
+    async def join(sid, room):
+        await io.enter_room(sid, room)
+        members.setdefault(room, set()).add(sid)
+
+    @io.on("leave-room")
+    async def leave(sid, room):
+        await io.leave_room(sid, room)
+        members[room].discard(sid)
+
+    @io.on("say")
+    async def say(sid, room, text):
+        if sid not in members.get(room, ()):
+            return False
+        await io.emit("said", text, room)
+        return True
+""",
+            """
+import asyncio
+
+def answer(server):
+    @server.event
+    async def say(who, *message):
+        room, text = message
+        try:
+            server.rooms(who).index(room)
+        except ValueError:
+            return False
+        print("said:", text)
+        asyncio.create_task(server.emit("said", text, to=[room]))
+        return True
+""",
         ],
     )
 
@@ -120,18 +308,256 @@ async def test_04_2():
 async def test_04_3():
     await check_exercise(
         exercise("04.3"),
-        [
-            (moves("await bob.call('join-room', 'blue')"), "He heard 'red' and 'blue'."),
-            (moves("await bob.call('leave-room', 'red')"), "He heard neither."),
+        wrong=[
+            (moves("await client.call('join-room', new)"), "bob heard: 'red' and 'blue'."),
+            (moves("await client.call('leave-room', old)"), "bob heard: neither."),
             (
-                moves("await bob.emit('join-room', 'blue')", "await bob.emit('leave-room', 'red')"),
-                "emit does not wait for the server",
+                moves(
+                    "await client.emit('join-room', new)", "await client.emit('leave-room', old)"
+                ),
+                'before the client had an answer to "join-room" and "leave-room"',
             ),
             (
-                moves("await bob.call('join-room', 'blue')", "await bob.emit('leave-room', 'red')"),
-                "emit does not wait for the server",
+                moves(
+                    "await client.call('join-room', new)", "await client.emit('leave-room', old)"
+                ),
+                'an answer to "leave-room", and so it could not know. emit does not wait for',
             ),
-            (moves("await bob.enter_room('blue')"), "AttributeError"),
-            (moves("await bob.emit('move', ('red', 'blue'))"), "He heard 'red'."),
+            (  # it happens to be in time
+                "import asyncio\n\n"
+                + moves(
+                    "await client.emit('join-room', new)",
+                    "await client.emit('leave-room', old)",
+                    "await asyncio.sleep(0.3)",
+                ),
+                "no sleep is sure to be long enough",
+            ),
+            (
+                "import asyncio\n\n"
+                + moves(
+                    "asyncio.create_task(client.call('join-room', new))",
+                    "asyncio.create_task(client.call('leave-room', old))",
+                ),
+                'before the client had an answer to "join-room" and "leave-room"',
+            ),
+            (  # hard-coded
+                moves(
+                    "await client.call('join-room', 'blue')",
+                    "await client.call('leave-room', 'red')",
+                ),
+                "erin heard: 'attic'.",
+            ),
+            (
+                moves(
+                    "await client.call('join-room', old)", "await client.call('leave-room', new)"
+                ),
+                "bob heard: 'red'.",
+            ),
+            (
+                moves("client.call('join-room', new)", "await client.call('leave-room', old)"),
+                "`client.call(...)` was not awaited",
+            ),
+            (moves("await client.enter_room(new)"), "AttributeError"),
+            (moves("await client.emit('move', (old, new))"), "bob heard: 'red'."),
+            (
+                moves("await client.call('enter', new)", "await client.call('leave-room', old)"),
+                'bob sent "enter", and the server has no handler for it; it has one for',
+            ),
+        ],
+        right=[
+            moves("await client.call('leave-room', old)", "await client.call('join-room', new)"),
+            "import asyncio\n\n"
+            + moves(
+                "await asyncio.gather(",
+                "    client.call('join-room', new), client.call('leave-room', data=old))",
+            ),
+            """
+import asyncio
+
+async def ask(client, event, room):
+    answered = asyncio.Event()
+    await client.emit(event, room, callback=lambda answer: answered.set())
+    await answered.wait()
+
+async def answer(client, old, new):
+    await ask(client, "join-room", new)
+    await ask(client, "leave-room", old)
+""",
+            moves(
+                "for event, room in {'join-room': new, 'leave-room': old}.items():",
+                "    print(await client.call(event, room, timeout=1))",
+                "await client.emit('moved', (old, new))",
+            ),
+            """
+def answer(bob, red, blue):
+    async def steps():
+        await bob.call("leave-room", red)
+        await bob.call("join-room", blue)
+
+    return steps()
+""",
+            """
+import asyncio
+
+async def answer(client, old, new):
+    joining = asyncio.create_task(client.call("join-room", new))
+    leaving = asyncio.ensure_future(client.call("leave-room", old))
+    await asyncio.wait([joining, leaving])
+""",
         ],
     )
+
+
+ROWS = {
+    'bob.emit("all", "tea")': ["alice", "bob"],
+    'alice.emit("others", "tea")': ["bob"],
+    'carol.emit("all", "tea")': ["alice", "bob"],
+    'carol.emit("others", "cake")': [],
+    'dave.emit("others", "tea")': ["alice", "bob"],
+    'alice.emit("all", "Tea")': ["dave"],
+}
+BOB, ALICE, CAROL, CAKE, DAVE, TEA = ROWS
+
+
+def guess(changed=None):
+    return f"answer = {ROWS | (changed or {})}"
+
+
+async def test_04_4():
+    await check_exercise(
+        exercise("04.4"),
+        wrong=[
+            (guess({BOB: ["alice"]}), "bob is one of them"),
+            (guess({ALICE: ["alice", "bob"]}), "The room without the sender"),
+            (guess({ALICE: ["bob", "carol", "dave"]}), "carol and dave are not in it"),
+            (guess({CAROL: ["alice", "bob", "carol"]}), "does not hear it"),
+            (guess({CAROL: []}), "carol may post to a room that she is not in"),
+            (guess({CAKE: ["carol"]}), "alone in her room, and the sender is left out"),
+            (guess({DAVE: ["alice", "bob", "dave"]}), "another room than tea"),
+            (guess({TEA: ["alice", "bob", "dave"]}), "Tea is a room of its own"),
+            (guess({BOB: ["alice", "bob", "bob"]}), "bob heard it once, not twice"),
+            (guess({BOB: ["alice", "frank"]}), "names 'frank'"),
+        ],
+        right=[
+            guess({BOB: ("bob", "alice")}),
+            guess({BOB: {"alice", "bob"}, ALICE: {"bob"}}),
+            guess({BOB: "alice, bob", ALICE: "bob", CAKE: "nobody"}),
+            guess({CAKE: None, DAVE: "alice and bob"}),
+            f"{guess()}\nanswer |= dict.fromkeys([{BOB!r}, {DAVE!r}], ['alice', 'bob'])",
+            f"answer = {{{', '.join(f'{row!r}: iter({names})' for row, names in ROWS.items())}}}",
+        ],
+    )
+
+
+async def test_04_5():
+    await check_exercise(
+        exercise("04.5"),
+        wrong=[
+            (
+                starts("await client.emit('join-room', room)", "await client.call('start', room)"),
+                'bob had joined and started "chess", bob should have heard "started" and did not',
+            ),
+            (
+                starts("await client.call('start', room)", "await client.call('join-room', room)"),
+                'bob should have heard "started" and did not',
+            ),
+            (
+                "import asyncio\n\n"
+                + starts(
+                    "await client.emit('join-room', room)",
+                    "await asyncio.sleep(0.3)",
+                    "await client.emit('start', room)",
+                ),
+                "that was luck, as the server may take longer",
+            ),
+            (
+                starts("await client.call('join-room', room)"),
+                'alice and bob should have heard "started"',
+            ),
+            (
+                starts(
+                    "await client.call('join-room', 'chess')", "await client.emit('start', 'chess')"
+                ),
+                'erin had joined and started "go", grace should have heard "started" and did not',
+            ),
+            (
+                starts(
+                    "await client.emit('join-room', room)",
+                    "await client.call('start', room)",
+                    "await client.call('join-room', room)",
+                    "await client.call('start', room)",
+                ),
+                'alice heard "started" more than once',
+            ),
+            (
+                "import asyncio\n\n"
+                + starts(
+                    "await asyncio.gather(",
+                    "    client.call('join-room', room), client.call('start', room))",
+                ),
+                'bob should have heard "started" and did not',
+            ),
+            (
+                starts("client.call('join-room', room)", "await client.emit('start', room)"),
+                "`client.call(...)` was not awaited",
+            ),
+            (
+                starts("await client.enter_room(room)", "await client.emit('start', room)"),
+                "AttributeError",
+            ),
+            (
+                starts("await client.call('join', room)", "await client.emit('start', room)"),
+                'bob sent "join", and the server has no handler for it; it has one for "join-room"',
+            ),
+        ],
+        right=[
+            starts("await client.call('join-room', room)", "await client.call('start', room)"),
+            starts(
+                "if (await client.call('join-room', room))['ok']:",
+                "    await client.emit('start', room)",
+            ),
+            """
+import asyncio
+
+async def answer(client, room):
+    joined = asyncio.Event()
+    await client.emit("join-room", room, callback=lambda answer: joined.set())
+    await joined.wait()
+    await client.emit("start", room)
+""",
+            """
+import asyncio
+
+async def answer(client, room):
+    async def start(joined):
+        await client.emit("start", room)
+
+    await client.emit("join-room", room, callback=start)
+""",
+            """
+import asyncio
+
+async def answer(client, room):
+    async def later():
+        await client.call("join-room", room)
+        await asyncio.sleep(0.05)
+        await client.emit("start", room)
+
+    asyncio.create_task(later())
+""",
+            starts(
+                "print(await client.call('join-room', data=room))",
+                "await client.call('join-room', room)",
+                "await client.emit('hello', room)",
+                "await client.emit('start', room)",
+            ),
+        ],
+    )
+
+
+async def test_the_picture_of_04_5_shows_who_is_left_out():
+    one = exercise("04.5")
+    names = {}
+    exec(one.starter, names)
+    text = (await one.picture(names["answer"])).text()
+    assert "○ bob and carol: not started" in text
