@@ -139,12 +139,10 @@ class _Paced(ChatServer):
     Attributes:
         early: Whether a client has its token before its ``connect`` has returned.
         before: What to call before a token is handed over early.
-        pause: How many seconds the first token takes if it is late.
     """
 
     early = False
     before: Callable[[], None] = staticmethod(lambda: None)
-    pause = 0.2  # `connect` has returned by then
 
     async def connect(self, sid: str, environ: dict[str, Any], auth: Any) -> None:
         await super().connect(sid, environ, auth)
@@ -155,8 +153,8 @@ class _Paced(ChatServer):
 
     async def welcome(self, sid: str, offset: int | None) -> None:
         if not self.early:
-            pause, self.pause = self.pause, 0
-            await asyncio.sleep(pause)
+            for _ in range(25):  # turns of the loop, however slow: `connect` has returned by then
+                await asyncio.sleep(0.002)
             await super().welcome(sid, offset)
 
 

@@ -184,6 +184,17 @@ async def test_09_2():
             ),
             (say(enter, "io.emit('news', text, to='inside')"), "`io.emit(...)` was not awaited"),
             (
+                say(enter, inside).replace('"say"', '"talk"'),
+                'alice sent "say", and the server has no handler for it; it has one for "talk"',
+            ),
+            (
+                say(
+                    "if not await is_known(auth): return\n        await io.enter_room(sid, 'in')",
+                    "await io.emit('news', text, to='in')",
+                ),
+                "dave is not known, and was let in",
+            ),
+            (
                 say("if not await is_known(auth['name']): return False", inside),
                 "is_known was asked for something else",
             ),
