@@ -6,6 +6,7 @@ from typing import Any
 
 from chatlib.lab.exercises.exercise import Exercise, Stage, run
 from chatlib.lab.exercises.prediction import Line, Prediction
+from chatlib.lab.words import enumerated
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,10 @@ async def _shares(answer: Callable[..., Any], stage: Stage, scene: _Company) -> 
     await run(answer, stage.io)
     clients = dict(zip(scene.present, await stage.join(*scene.present), strict=True))
     sender = clients[scene.sender]
+    heard: list[tuple[str, str]] = []
+    for name, client in clients.items():
+        for event in ("each", "nobody"):
+            client.on(event, lambda *_, what=(event, name): heard.append(what))
     for people in (0, scene.people) if scene.zero_first else (scene.people, 0):
         await sender.emit("share", people)
         after = f'{scene.sender} emitted "share" with {people}'
@@ -34,6 +39,10 @@ async def _shares(answer: Callable[..., Any], stage: Stage, scene: _Company) -> 
             await stage.expect(after, "each", by=scene.present, data=12 / people)
         else:
             await stage.expect(after, "nobody", by=[scene.sender], data=())
+        other = "nobody" if people else "each"
+        if mistaken := sorted({name for event, name in heard if event == other}):
+            stage.fail(f'After {after}, {enumerated(mistaken)} should not have heard "{other}".')
+        heard.clear()
 
 
 EXERCISES = [

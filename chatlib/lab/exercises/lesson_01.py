@@ -86,6 +86,8 @@ async def _there_and_back(
         )
     if not client.connected:
         stage.fail(f"{name} should be connected at the end, and she is not.")
+    if client.get_sid() != ids[1]:
+        stage.fail(f"{name} should have connected again. It was another client that did.")
     if not isinstance(returned, tuple | list) or len(returned) != 2:
         stage.fail(f"answer should return two ids, and it returned {_as_told(returned)}.")
     for place, wanted, given in zip(("first", "second"), ids, returned, strict=True):

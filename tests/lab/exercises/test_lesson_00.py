@@ -173,6 +173,16 @@ async def test_00_3():
                 ),
                 '"nobody" should have carried nothing, but it carried 0.',
             ),
+            (
+                share("if people:", f"    {divide}", nobody),
+                'After bob emitted "share" with 3, bob should not have heard "nobody".',
+            ),
+            (
+                share(
+                    "if not people:", f"    {nobody}", "await io.emit('each', 12 / (people or 1))"
+                ),
+                'emitted "share" with 0, alice and bob should not have heard "each".',
+            ),
         ],
         right=[
             share("try:", f"    {divide}", "except ZeroDivisionError:", f"    {nobody}"),

@@ -48,6 +48,8 @@ async def test_01_1():
                 connect("return auth.get('name') is not None"),
                 "bob connected without auth, and the handler raised an AttributeError: auth is",
             ),
+            # This returns None for None, which lets the client in.
+            (connect("return auth and 'name' in auth"), "bob connected without auth and should"),
             (connect("return bool(auth)"), "carol connected with auth={'colour': 'red'}"),
             (
                 connect("return bool(auth) and list(auth) == ['name']"),
@@ -106,6 +108,10 @@ async def test_01_2():
         wrong=[
             (connect(f"await {hello}"), "connected first and welcomed then. What happened at"),
             (connect("await io.emit('welcome', 'hello', to=sid)", "print(sid)"), "welcome, then"),
+            (
+                connect("await asyncio.sleep(0.1)", f"await {hello}", before="import asyncio\n"),
+                "alice's side: welcome, then connect",
+            ),
             (connect(late('"welcome", "hello"')), "alice should not have heard"),
             (
                 connect(late('"welcome", "hello", skip_sid=sid')),
@@ -200,6 +206,13 @@ async def test_01_3():
                     "b = other.get_sid()", "await other.disconnect()", come_back,
                     "return a, b", before=socketio),
                 "it is another client's",
+            ),
+            (
+                reconnect(other, "ids = [alice.get_sid()]",
+                    "await other.connect(url, headers={'X-Chatlib-Name': 'alice'})",
+                    "ids.append(other.get_sid())", "await other.disconnect()", "return ids",
+                    before=socketio),
+                "It was another client that did",
             ),
             (reconnect(come_back, "return 1, 2"), "Already connected"),
             (
