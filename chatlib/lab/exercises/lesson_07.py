@@ -348,8 +348,8 @@ async def _a_turn_for_all(answer: Callable[..., Any], stage: Stage, scene: _Bake
         if await _bake_and_ask(stage, scene, baker, asker):
             return
     stage.fail(
-        f'While {scene.baker}\'s {scene.what} was in the oven, {scene.asker} called "open?", and '
-        'was answered only after "baked" had come: "bake" keeps everybody waiting.'
+        f'When {scene.asker} heard "baking", {scene.asker} called "open?", and was answered only '
+        'after "baked" had come. Between the two, the server should have time for others.'
     )
 
 
@@ -466,6 +466,7 @@ async def answer(client, text):
                 (
                     _Case("hi", "accepts it a quarter of a second later", after=0.25),
                     _Case("", "refuses it", ok=False),
+                    _Case("hello?", "accepts it"),
                 ),
             ),
             _Asking(

@@ -285,6 +285,16 @@ async def test_07_2():
                 "the server accepts it, the function should have returned 'sent', but it returned",
             ),
             (
+                client(
+                    "if text == 'hello?':",
+                    "    await client.emit('message', text)",
+                    "    return 'no answer'",
+                    call.strip(),
+                    sent,
+                ),
+                "the server accepts it, the function should have waited for that answer",
+            ),
+            (
                 client("await client.call('message', text, timeout=0.5)", "return 'no answer'"),
                 "should have waited for that answer",
             ),
