@@ -174,8 +174,8 @@ async def test_02_3():
             (hello(ASK, "await io.emit('joined')"), '"joined" came without a name'),
             (hello(ASK, "await io.emit('joined', sid)"), 'should have carried "Alice", but'),
             (hello(ASK, "return name"), 'everyone should have heard "joined"'),
-            (hello(ASK, TELL, TELL), 'heard "joined" once'),
-            (hello("name = await io.emit('name?', to=sid)", TELL), "Who asks by emit gets no"),
+            (hello(ASK, TELL, TELL), '"joined" came more than once'),
+            (hello("name = await io.emit('name?', to=sid)", TELL), "an io.emit returns nothing"),
             (
                 hello(
                     ASK,
