@@ -37,7 +37,7 @@ class Program:
         source, last = chat_so_far(number)
         program = f"{source}\n{last[1].replace(last[2], str(port))}\n"
         folder.joinpath("chat.py").write_text(program, encoding="utf-8")
-        self.url = f"http://localhost:{port}"
+        self.url = f"http://127.0.0.1:{port}"
         self._out = folder / "out"
         with self._out.open("wb") as out:
             self._process = subprocess.Popen(

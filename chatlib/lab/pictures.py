@@ -185,7 +185,7 @@ class Matrix(Picture):
 
     def _javascript(self, emission: Emission) -> str:
         """Return the notes' name for the form of an emission."""
-        if not emission.to:
+        if not emission.to or None in emission.to:  # either is everyone to python-socketio
             return "socket.broadcast.emit" if emission.skip else "io.emit"
         if len(emission.to) == 1 and emission.to[0] in self._trace.ids and not emission.skip:
             return "socket.emit"
@@ -285,7 +285,7 @@ class Canvas:
         self._y += 22
 
     def marks(self, title: list[str], marks: dict[float, str], framed: set[float]) -> None:
-        """Draw a row of marks, each at its place, some of them in a frame, with lines of a title."""
+        """Draw a row of marks, each at its place, some of them framed, with lines of a title."""
         top = self._y
         middle = top + 17 + 7 * (len(title) - 1)
         self._line("rule", MARGIN, top, self._width - MARGIN, top)

@@ -553,6 +553,7 @@ def test_who_was_not_there_has_no_mark():
         ((), ("id-alice",), 'io.emit("x", skip_sid=alice)', "socket.broadcast.emit"),
         (("id-alice",), (), 'io.emit("x", to=alice)', "socket.emit"),
         (("red",), (), 'io.emit("x", to="red")', 'io.to("red").emit'),
+        ((None,), (), 'io.emit("x", to=null)', "io.emit"),
         (
             ("red",),
             ("id-bob",),

@@ -8,7 +8,7 @@ from chatlib.lab.pictures import MARGIN, WIDTH, Canvas, Picture, printable, text
 
 _BLOCKS = ("your guess", "what happens")
 _GAP = 26  # between the two
-_LEGEND = "● hears it    ○ does not    a frame: guessed wrong"
+_LEGEND = "● hears it, ○ does not; what is framed was guessed wrong"
 
 _Heard = Mapping[str, Counter[str]]
 

@@ -13,7 +13,14 @@ from typing import Any, Literal
 import socketio
 from IPython.display import display
 
-from chatlib.lab.exercises.reader import BlockedLoopError, Code, Watch, borrowed, misused
+from chatlib.lab.exercises.reader import (
+    BlockedLoopError,
+    Code,
+    Watch,
+    borrowed,
+    misused,
+    not_awaited,
+)
 from chatlib.lab.exercises.stage import TIMEOUT, NothingCameError, Stage, WrongAnswerError
 from chatlib.lab.lab import Lab
 from chatlib.lab.pictures import SequenceDiagram
@@ -138,7 +145,7 @@ class Exercise:
             except BlockedLoopError:
                 pass  # the watch has noticed
             except Exception as error:  # noqa: BLE001  (the reader's code may raise anything)
-                found = _told(error)
+                found = _told(error, watch.code)
                 # What was not awaited is noticed when nothing holds it any more.
                 traceback.clear_frames(error.__traceback__)
             finally:
@@ -210,10 +217,12 @@ async def run(answer: Callable[..., Any], *arguments: Any) -> Any:
 
 def _failed(watch: Watch) -> str:
     """Return what a task of the reader's raised, that nobody waits for, or nothing."""
-    return _told(error) if (error := watch.failure()) else ""
+    return _told(error, watch.code) if (error := watch.failure()) else ""
 
 
-def _told(error: Exception) -> str:
+def _told(error: Exception, code: Code) -> str:
+    if isinstance(error, TypeError) and "coroutine" in str(error) and (calls := code.unawaited()):
+        return not_awaited(calls[:1])
     where = " ".join(getattr(error, "__notes__", []))
     # A reader knows neither what listens in the lab nor how Python calls a function in a function.
     what = re.sub(r"\bWire\._?|\b(?:\w+\.<locals>\.)+", "", str(error)).rstrip(".")

@@ -28,6 +28,13 @@ _NEVER_AWAITED = re.compile(r"coroutine '(?:.*\.)?_?(\w+)' was never awaited")
 _STARTERS = ("start_background_task", "_start_background_task", "start_and_remember")
 
 
+_COROUTINES = {
+    name
+    for kind in (socketio.AsyncServer, socketio.AsyncClient)
+    for name, method in inspect.getmembers(kind, inspect.iscoroutinefunction)
+}
+
+
 class BlockedLoopError(Exception):
     """The reader's code did not give way to the event loop, and was stopped."""
 
@@ -125,6 +132,29 @@ class Code:
         )
         found = next((call for call in calls if call.rpartition(".")[2] == name), "")
         return found and f"{found}(...)"
+
+    def unawaited(self) -> list[str]:
+        """Return the calls of python-socketio's coroutines that the answer does not await."""
+        tree = self.tree() or ast.Pass()
+        awaited = {node.value for node in ast.walk(tree) if isinstance(node, ast.Await)}
+        return [
+            f"{ast.unparse(node.func)}(...)"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Call)
+            and node not in awaited
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr in _COROUTINES
+        ]
+
+    def starts_what_it_calls(self) -> bool:
+        """Tell whether it says ``start_background_task(io.emit(...))``, as if that were a task."""
+        return any(
+            isinstance(node, ast.Call)
+            and ast.unparse(node.func).endswith("start_background_task")
+            and node.args
+            and isinstance(node.args[0], ast.Call)
+            for node in ast.walk(self.tree() or ast.Pass())
+        )
 
     def _is_own(self, frame: FrameType) -> bool:
         return bool(self._globals) and frame.f_globals is self._globals
@@ -265,11 +295,19 @@ def misused(watch: Watch) -> str:
             "Your code blocks the event loop: while it runs, nobody else gets a turn. What takes "
             "time has to be awaited, as in await asyncio.sleep(...)."
         )
-    if forgotten := watch.forgotten():
-        calls = enumerated(f"`{call}`" for call in forgotten)
-        were = "was" if len(forgotten) == 1 else "were"
-        return f"{calls} {were} not awaited: without await, nothing of it is ever done."
-    return ""
+    if (forgotten := watch.forgotten()) and watch.code.starts_what_it_calls():
+        return (
+            "`start_background_task` calls the function itself: hand it over with its arguments, "
+            "as in start_background_task(io.emit, ...)."
+        )
+    return not_awaited(forgotten) if forgotten else ""
+
+
+def not_awaited(calls: list[str]) -> str:
+    """Return the sentence for calls that nobody awaits."""
+    were = "was" if len(calls) == 1 else "were"
+    named = enumerated(f"`{call}`" for call in calls)
+    return f"{named} {were} not awaited: without await, nothing of it is ever done."
 
 
 def borrowed(watch: Watch, own: socketio.AsyncServer) -> str:

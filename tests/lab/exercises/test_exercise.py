@@ -310,6 +310,7 @@ async def test_an_answer_leaves_no_task_behind():
         (HANDLER.format("", "later(text, sid)"), "`later(...)`"),
         (HANDLER.format("", "asyncio.sleep(0.01); await later(text, sid)"), "`asyncio.sleep(...)`"),
         (HANDLER.format("", "me = io.get_session(sid); me['x']"), "`io.get_session(...)`"),
+        (HANDLER.format("", "x = io.call('?'); await io.emit('said', x)"), "`io.call(...)`"),
         (HANDLER.format("", "io.enter_room(sid, 'a').close"), None),
     ],
 )
@@ -320,6 +321,11 @@ async def test_what_is_never_awaited_is_named(source, call):
         assert verdict.message == (
             f"{call} was not awaited: without await, nothing of it is ever done."
         )
+
+
+async def test_a_coroutine_is_no_background_task():
+    verdict = await judged(HANDLER.format("", "io.start_background_task(io.emit('said'))"))
+    assert verdict.message.startswith("`start_background_task` calls the function itself: hand it")
 
 
 async def test_an_answer_is_not_blamed_for_an_earlier_one():

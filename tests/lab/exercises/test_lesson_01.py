@@ -121,7 +121,7 @@ async def test_01_2():
             (connect(late('"welcome", "Hello", to=sid')), 'but it carried "Hello"'),
             (connect(hello), "`io.emit(...)` was not awaited"),
             (handler("sid", late('"welcome", "hello", to=sid')), "TypeError"),
-            (connect(f"io.start_background_task({hello})"), "`io.emit(...)` was not awaited"),
+            (connect(f"io.start_background_task({hello})"), "calls the function itself: hand it over"),
             (
                 connect(late('"welcome", "hello", to=sid'), late('"welcome", "hello", to=sid')),
                 'alice heard "welcome" more than once',
