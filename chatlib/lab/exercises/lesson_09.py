@@ -2,9 +2,10 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 from weakref import WeakKeyDictionary
 
 import socketio
@@ -13,6 +14,8 @@ from socketio.exceptions import ConnectionError
 from chatlib.identity import Passcode
 from chatlib.lab.exercises.exercise import Exercise, Repair, Stage, run
 from chatlib.lab.exercises.prediction import Line, Prediction
+from chatlib.lab.exercises.stage import NothingCameError, WrongAnswerError
+from chatlib.lab.trace import Packet
 from chatlib.server import ChatServer
 
 _SENTENCE = "The passcode is wrong."
@@ -61,31 +64,31 @@ async def _the_door(answer: Callable[..., Any], stage: Stage, scene: _Callers) -
 
 @dataclass(frozen=True)
 class _Guests:
-    """Who is known, and who is not; the stranger comes with an ``auth`` like everybody else's."""
+    """Who is known, who is not, and whether the stranger comes with an ``auth`` like the others."""
 
     first: str
     second: str
     third: str
     stranger: str
-    stranger_auth: Any
+    with_auth: bool
     texts: tuple[str, str, str]
 
 
 async def _at_the_door(answer: Callable[..., Any], stage: Stage, scene: _Guests) -> None:
     asked, answered = asyncio.Event(), asyncio.Event()
-    known = (scene.first, scene.second, scene.third)
+    cards = {name: uuid4().hex for name in (scene.first, scene.second, scene.third)}
     are_asked_for = []
 
     async def is_known(auth: Any) -> bool:
         are_asked_for.append(auth)
-        if isinstance(auth, dict) and auth.get("name") in known:
+        if isinstance(auth, dict) and auth.get("card") in cards.values():
             return True
         asked.set()
         await answered.wait()
         return False
 
     async def let_in(name: str) -> Any:
-        coming = asyncio.create_task(_knock(stage, name, {"name": name}))
+        coming = asyncio.create_task(_knock(stage, name, {"card": cards[name]}))
         await _first_of(coming, asked)
         if asked.is_set():
             answered.set()
@@ -106,7 +109,8 @@ async def _at_the_door(answer: Callable[..., Any], stage: Stage, scene: _Guests)
     inside = [scene.first, scene.second]
     await stage.expect(f'{scene.first} emitted "say"', "news", by=inside, data=hello)
 
-    knocking = asyncio.create_task(_knock(stage, scene.stranger, scene.stranger_auth))
+    auth = {"card": uuid4().hex} if scene.with_auth else None
+    knocking = asyncio.create_task(_knock(stage, scene.stranger, auth))
     await _first_of(knocking, asked)
     # Not to settle yet: that would wait for the handler of who knocks.
     await stage.call(second, "say", secret)
@@ -220,61 +224,71 @@ def _hears(client: Any, event: str) -> bool:
 
 @dataclass(frozen=True)
 class _Holders:
-    """People with a token each; a user id for each name, and what a stranger comes with."""
+    """Who has a token and says what, and what a stranger comes with."""
 
-    users: dict[str, str]
-    texts: tuple[str, ...]
+    texts: dict[str, str]
     stranger: str
     stranger_auth: Any
 
-    def token(self, name: str) -> str:
-        return f"{self.users[name]}.{name[::-1]}.8TX5"
+
+class _Tokens:
+    """A token for each of some people, and the user that it proves."""
+
+    def __init__(self, users: dict[str, str]) -> None:
+        self.users = users
+        self.tokens = {name: f"{user}.{name[::-1]}.8TX5" for name, user in users.items()}
 
     def auth(self, name: str) -> dict[str, str]:
         """Return what somebody comes with: a token, a name, and a ``user`` that is not believed."""
-        return {"token": self.token(name), "name": name, "user": "u-0"}
+        return {"token": self.tokens[name], "name": name, "user": "u-0"}
 
     def user_of(self, auth: Any) -> str | None:
         """Return the user whose token somebody has, or None."""
         token = auth.get("token") if isinstance(auth, dict) else None
-        return next((self.users[name] for name in self.users if self.token(name) == token), None)
+        return next((self.users[name] for name in self.users if self.tokens[name] == token), None)
+
+    def check_kept(self, stage: Stage, after: str, packets: Iterable[Packet]) -> None:
+        """See that nobody has heard somebody else's token."""
+        for packet in packets:
+            for owner, token in self.tokens.items():
+                if packet.target != owner and token in json.dumps(packet.data):
+                    stage.fail(
+                        f'After {after}, {packet.target} heard "{packet.event}" with the token '
+                        f"of {owner} in it: whoever has that is {owner}."
+                    )
 
 
 async def _a_present(answer: Callable[..., Any], stage: Stage, scene: _Holders) -> None:
-    await run(answer, stage.io, scene.user_of)
+    tokens = _Tokens({name: uuid4().hex[:8] for name in scene.texts})
+    await run(answer, stage.io, tokens.user_of)
     clients = []
-    for name in scene.users:
-        client, _ = await _knock(stage, name, scene.auth(name))
+    for name in scene.texts:
+        client, _ = await _knock(stage, name, tokens.auth(name))
         if not client:
             stage.fail(f"{name} has a token, and was not let in.")
         clients.append(client)
     stranger, _ = await _knock(stage, scene.stranger, scene.stranger_auth)
     if stranger:
         stage.fail(f"{scene.stranger} has no token, and was let in.")
-    await stage.clear()
-    for client, text in zip(clients, scene.texts, strict=True):
-        await client.emit("say", text)
-        await _judge_news(stage, scene, client.name, text)
+    tokens.check_kept(stage, "all had come", await stage.deliveries())
+    for client in clients:
+        await client.emit("say", scene.texts[client.name])
+        await _judge_news(stage, scene, tokens, client.name)
 
 
-async def _judge_news(stage: Stage, scene: _Holders, name: str, text: str) -> None:
-    after = f'{name} emitted "say"'
+async def _judge_news(stage: Stage, scene: _Holders, tokens: _Tokens, name: str) -> None:
+    after, text = f'{name} emitted "say"', scene.texts[name]
     packets = await stage.deliveries(
-        lambda found: {p.target for p in found if p.event == "news"} >= scene.users.keys()
+        lambda found: {p.target for p in found if p.event == "news"} >= scene.texts.keys()
     )
-    for packet in packets:
-        for owner in scene.users:
-            if packet.target != owner and scene.token(owner) in json.dumps(packet.data):
-                stage.fail(
-                    f'After {after}, {packet.target} heard "{packet.event}" with the token of '
-                    f"{owner} in it: whoever has that is {owner}."
-                )
+    tokens.check_kept(stage, after, packets)
     heard = [packet for packet in packets if packet.event == "news"]
-    for who in scene.users:
+    for who in scene.texts:
         times = [packet.target for packet in heard].count(who)
         if times != 1:
             stage.fail(
-                f'After {after}, {who} should have heard "news" once, and not {times} times.'
+                f'After {after}, {who} should have heard "news" once, and not {times} times.',
+                as_=WrongAnswerError if times else NothingCameError,
             )
     for packet in heard:
         news = packet.data[0] if packet.data and isinstance(packet.data[0], dict) else {}
@@ -282,19 +296,20 @@ async def _judge_news(stage: Stage, scene: _Holders, name: str, text: str) -> No
         sender = said_by if isinstance(said_by, dict) else {}
         if news.get("text") != text:
             stage.fail(f'After {after}, the "text" of "news" should have been {text!r}.')
-        for field, value in (("user", scene.users[name]), ("name", name)):
+        for field, value, what in (
+            ("user", tokens.users[name], f"what user_of returned for {name}"),
+            ("name", name, repr(name)),
+        ):
             if sender.get(field) != value:
-                said = f"not {sender[field]!r}" if field in sender else "and it is missing"
-                stage.fail(
-                    f'After {after}, the "{field}" in "from" should have been {value!r}, {said}.'
-                )
+                said = "and it is another" if field in sender else "and it is missing"
+                stage.fail(f'After {after}, the "{field}" in "from" should be {what}, {said}.')
 
 
 async def _show_the_present(answer: Callable[..., Any], stage: Stage) -> None:
-    people = _Holders({"alice": "u-1", "dave": "u-4"}, (), "", None)
-    await run(answer, stage.io, people.user_of)
-    alice = await stage.join("alice", auth=people.auth("alice"))
-    await stage.join("dave", auth=people.auth("dave"))
+    tokens = _Tokens({"alice": "u-1", "dave": "u-4"})
+    await run(answer, stage.io, tokens.user_of)
+    alice = await stage.join("alice", auth=tokens.auth("alice"))
+    await stage.join("dave", auth=tokens.auth("dave"))
     await alice.emit("say", "hi")
 
 
@@ -419,10 +434,8 @@ def answer(io, is_known):
         praise="Who is not in the room yet is not among those who are reached.",
         play=_at_the_door,
         scenes=(
-            _Guests(
-                "alice", "bob", "carol", "dave", {"name": "dave"}, ("hello", "a secret", "welcome")
-            ),
-            _Guests("heidi", "erin", "frank", "mallory", None, ("tea?", "PIN 0815", "milk?")),
+            _Guests("alice", "bob", "carol", "dave", True, ("hello", "a secret", "welcome")),
+            _Guests("heidi", "erin", "frank", "mallory", False, ("tea?", "PIN 0815", "milk?")),
         ),
     ),
     Exercise(
@@ -515,14 +528,11 @@ def answer(io, user_of):
         praise="A token goes from its owner to the server, and from there to nobody.",
         play=_a_present,
         scenes=(
+            _Holders({"alice": "milk?", "bob": "no, thanks"}, "dave", {"name": "alice"}),
             _Holders(
-                {"alice": "u-17", "bob": "u-23"}, ("milk?", "no, thanks"), "dave", {"name": "alice"}
-            ),
-            _Holders(
-                {"erin": "u-5", "frank": "u-8", "heidi": "u-2"},
-                ("lunch?", "at noon", "fine"),
+                {"erin": "lunch?", "frank": "at noon", "heidi": "fine"},
                 "mallory",
-                {"token": "u-5"},
+                {"token": "erin"},
             ),
         ),
         demo=_show_the_present,
