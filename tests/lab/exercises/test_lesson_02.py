@@ -201,6 +201,7 @@ async def test_02_3():
                 "`io.call(...)` was not awaited",
             ),
             (hello(ASK, "io.emit('joined', name)"), "`io.emit(...)` was not awaited"),
+            (hello("name = io.call('name?', to=sid)", TELL), "`io.call(...)` was not awaited"),
             (
                 server(
                     "first = []",
