@@ -133,7 +133,7 @@ def answer(io):
     async def enter(sid, room):
         await io.enter_room(sid, room)
         loop = asyncio.get_running_loop()
-        loop.call_soon(lambda: asyncio.create_task(tell(sid, room)))
+        loop.call_later(0.1, lambda: asyncio.create_task(tell(sid, room)))
 
     async def tell(sid, room):
         members.setdefault(room, []).append(sid)
@@ -540,7 +540,7 @@ import asyncio
 async def answer(client, room):
     async def later():
         await client.call("join-room", room)
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.25)
         await client.emit("start", room)
 
     asyncio.create_task(later())
