@@ -395,7 +395,8 @@ class Wire:
     async def _server_receives(
         self, eio_sid: str, data: str | bytes, *, original: _Original
     ) -> None:
-        link = self._links[eio_sid]
+        if not (link := self._links.get(eio_sid)):
+            return  # it was under way when both ends were closed
         if not link.up:  # a client that is not the lab's
             self._depart(link.up, self._read(link, data, link.name, SERVER), link)
         arrived = await self._arrive(link.up)

@@ -1,6 +1,7 @@
 """What an exercise is, and how an answer is judged: by what live clients hear of it."""
 
 import asyncio
+import gc
 import inspect
 import re
 import textwrap
@@ -127,30 +128,34 @@ class Exercise:
             play: What to play with it.
         """
         io = self.server()
-        watch = Watch(Code(answer))
-        stage = None
-        found = ""
-        with watch:
-            try:
-                async with await Lab.open(
-                    io, name=f"exercise {self.number}", timeout=TIMEOUT
-                ) as lab:
-                    stage = Stage(io, lab, watch)
-                    await play(stage)
-            except WrongAnswerError as wrong:
-                is_missing = isinstance(wrong, NothingCameError)
-                found = (stage.unhandled() if stage and is_missing else "") or str(wrong)
-            except LabTimeoutError as late:
-                found = (stage.unhandled() if stage else "") or f"Something does not end. {late}"
-            except BlockedLoopError:
-                pass  # the watch has noticed
-            except Exception as error:  # noqa: BLE001  (the reader's code may raise anything)
-                found = _told(error, watch.code)
-                # What was not awaited is noticed when nothing holds it any more.
-                traceback.clear_frames(error.__traceback__)
-            finally:
-                await watch.stop()
+        with Watch(Code(answer)) as watch:
+            found = await self._on_stage(io, watch, play)
+            if "coroutine" in found:  # the lab had it among what was sent; nobody has it any more
+                gc.collect()
         return misused(watch) or (found and (borrowed(watch, io) or _failed(watch) or found))
+
+    async def _on_stage(self, io: socketio.AsyncServer, watch: Watch, play: _Play) -> str:
+        stage = None
+        try:
+            name = f"exercise {self.number}"
+            async with await Lab.open(io, name=name, timeout=TIMEOUT) as lab:
+                stage = Stage(io, lab, watch)
+                await play(stage)
+        except NothingCameError as wrong:
+            return (stage.unhandled() if stage else "") or str(wrong)
+        except WrongAnswerError as wrong:
+            return str(wrong)
+        except LabTimeoutError as late:
+            return (stage.unhandled() if stage else "") or f"Something does not end. {late}"
+        except BlockedLoopError as error:
+            return str(error)  # the watch has noticed
+        except Exception as error:  # noqa: BLE001  (the reader's code may raise anything)
+            # What was not awaited is noticed when nothing holds it any more.
+            traceback.clear_frames(error.__traceback__)
+            return _told(error, watch.code)
+        finally:
+            await watch.stop()
+        return ""
 
 
 @dataclass(frozen=True, repr=False, kw_only=True)
@@ -221,9 +226,9 @@ def _failed(watch: Watch) -> str:
 
 
 def _told(error: Exception, code: Code) -> str:
-    if isinstance(error, TypeError) and "coroutine" in str(error) and (calls := code.unawaited()):
-        return not_awaited(calls[:1])
-    where = " ".join(getattr(error, "__notes__", []))
     # A reader knows neither what listens in the lab nor how Python calls a function in a function.
     what = re.sub(r"\bWire\._?|\b(?:\w+\.<locals>\.)+", "", str(error)).rstrip(".")
+    if isinstance(error, TypeError) and "coroutine" in what and (calls := code.unawaited()):
+        return f"{not_awaited(calls[:1])} The coroutine itself went on, and that is no data."
+    where = " ".join(getattr(error, "__notes__", []))
     return f"Your code raised {type(error).__name__}: {what}. {where}".strip()

@@ -17,6 +17,8 @@ TIMEOUT = 2.0
 
 # Tasks of the reader's that do nothing for this many seconds wait for something to come.
 _IDLE = 0.1
+# What the code puts off, by `call_later` and the like, usually comes within so many seconds.
+_PUT_OFF = 0.3
 # What was not heard may still come for this many seconds, and for longer if the code says so.
 _SOON, _LATER = 0.1, 1.5
 # How often to look whether it has.
@@ -145,9 +147,12 @@ class Stage:
                 as the reader's code may have put it off.
         """
         found = await self._found()
-        later = bool(self._watch.pending()) or self._watch.code.may_act_later()
+        puts_off = self._watch.code.may_act_later()
+        if puts_off:  # what nobody should hear may come later, too
+            await asyncio.sleep(_PUT_OFF)
+            found += await self._found()
         loop = asyncio.get_running_loop()
-        end = loop.time() + (_LATER if later else _SOON)
+        end = loop.time() + (_LATER if puts_off or self._watch.pending() else _SOON)
         while until and not until(found) and loop.time() < end:
             await asyncio.sleep(_LOOK)
             found += await self._found()
