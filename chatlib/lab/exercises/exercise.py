@@ -32,7 +32,7 @@ __all__ = ["Exercise", "Repair", "Stage", "Verdict", "WrongAnswerError", "run"]
 # JupyterLab breaks longer lines in the middle of a word.
 _LINE = 88
 
-_Play = Callable[[Stage], Awaitable[None]]
+_OnStage = Callable[[Stage], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Exercise:
     solution_text: str
     praise: str
     play: Callable[..., Awaitable[None]]
-    scenes: tuple[Any, ...] = ()
+    scenes: tuple[Any, ...]
     server: Callable[[], socketio.AsyncServer] = bare_server
     not_yet: str = "Replace the ... with your code and run the cell again."
 
@@ -110,17 +110,12 @@ class Exercise:
             return Verdict("wrong", "Hand over the function itself, by its name.")
         if Code(answer).is_same(self.starter):
             return Verdict("not yet", self.not_yet)
-        for play in self._plays(answer):
-            if wrong := await self.complaint(answer, play):
+        for scene in self.scenes:
+            if wrong := await self.complaint(answer, partial(_play, self.play, answer, scene)):
                 return Verdict("wrong", wrong)
         return Verdict("right", self.praise)
 
-    def _plays(self, answer: Callable[..., Any]) -> list[_Play]:
-        if not self.scenes:
-            return [partial(self.play, answer)]
-        return [partial(_play_scene, self.play, answer, scene) for scene in self.scenes]
-
-    async def complaint(self, answer: Callable[..., Any], play: _Play) -> str:
+    async def complaint(self, answer: Callable[..., Any], play: _OnStage) -> str:
         """Play something on a stage of its own, and return what is wrong with an answer, if it is.
 
         Args:
@@ -134,7 +129,7 @@ class Exercise:
                 gc.collect()
         return misused(watch) or (found and (borrowed(watch, io) or _failed(watch) or found))
 
-    async def _on_stage(self, io: socketio.AsyncServer, watch: Watch, play: _Play) -> str:
+    async def _on_stage(self, io: socketio.AsyncServer, watch: Watch, play: _OnStage) -> str:
         stage = None
         try:
             name = f"exercise {self.number}"
@@ -196,7 +191,7 @@ class Repair(Exercise):
         return pictures[0] if pictures else wrong
 
 
-async def _play_scene(
+async def _play(
     play: Callable[..., Awaitable[None]], answer: Callable[..., Any], scene: Any, stage: Stage
 ) -> None:
     await play(answer, stage, scene)
@@ -226,6 +221,8 @@ def _failed(watch: Watch) -> str:
 
 
 def _told(error: Exception, code: Code) -> str:
+    if isinstance(error, ExceptionGroup):  # several handlers failed; one is enough to mend
+        error = error.exceptions[0]
     # A reader knows neither what listens in the lab nor how Python calls a function in a function.
     what = re.sub(r"\bWire\._?|\b(?:\w+\.<locals>\.)+", "", str(error)).rstrip(".")
     if isinstance(error, TypeError) and "coroutine" in what and (calls := code.unawaited()):

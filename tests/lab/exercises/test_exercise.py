@@ -296,6 +296,20 @@ async def test_what_a_task_raises_is_told():
     assert verdict.message.startswith("Your code raised TypeError: later() missing 1 required")
 
 
+async def test_of_several_errors_the_first_is_told():
+    async def play(answer, stage, scene):
+        await run(answer, stage.io)
+        for client in await stage.join("alice", "bob"):
+            await client.emit("say", client.name)
+        await stage.expect("all", "said", by=["alice"])
+
+    source = "def answer(io):\n    @io.on('say')\n    async def say(sid, name): raise OSError(name)"
+    verdict = await judged(source, replace(pass_on, play=play))
+    assert verdict.message == (
+        "Your code raised OSError: alice. Raised in the server's handler of 'say' from alice."
+    )
+
+
 async def test_an_answer_leaves_no_task_behind():
     before = asyncio.all_tasks()
     await judged(HANDLER.format("asyncio.create_task(work())", "queue.put_nowait((text, sid))"))
