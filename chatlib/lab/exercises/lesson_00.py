@@ -1,5 +1,6 @@
 """The exercises of lesson 00: one of each kind that a first lesson needs, and a handler to mend."""
 
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -8,37 +9,43 @@ from chatlib.lab.exercises.exercise import Exercise, Stage, run
 from chatlib.lab.exercises.prediction import Line, Prediction
 from chatlib.lab.words import enumerated
 
+# Stands for a number of people that is another one at each check.
+_SOME = -1
+# Whichever way one divides, the result is the same; rounding it is seen.
+_NUMBERS = [n for n in range(13, 100) if round(12 / n, 6) != 12 / n == 1 / n * 12]
+
 
 @dataclass(frozen=True)
 class _Company:
     present: tuple[str, ...]
-    sender: str
-    people: int = 0
-    zero_first: bool = False
+    senders: tuple[str, ...]
+    people: tuple[int, ...] = ()
 
 
 async def _who_is_there(answer: Callable[..., Any], stage: Stage, scene: _Company) -> None:
     await run(answer, stage.io)
     clients = dict(zip(scene.present, await stage.join(*scene.present), strict=True))
-    await clients[scene.sender].emit("knock")
-    await stage.expect(f'{scene.sender} emitted "knock"', "who is there", by=scene.present, data=())
+    for again, sender in enumerate(scene.senders):
+        await clients[sender].emit("knock")
+        after = f'{sender} emitted {"another " if again else ""}"knock"'
+        await stage.expect(after, "who is there", by=scene.present, data=())
 
 
 async def _shares(answer: Callable[..., Any], stage: Stage, scene: _Company) -> None:
     await run(answer, stage.io)
     clients = dict(zip(scene.present, await stage.join(*scene.present), strict=True))
-    sender = clients[scene.sender]
     heard: list[tuple[str, str]] = []
     for name, client in clients.items():
         for event in ("each", "nobody"):
             client.on(event, lambda *_, what=(event, name): heard.append(what))
-    for people in (0, scene.people) if scene.zero_first else (scene.people, 0):
-        await sender.emit("share", people)
-        after = f'{scene.sender} emitted "share" with {people}'
+    for sender, number in zip(scene.senders, scene.people, strict=True):
+        people = secrets.choice(_NUMBERS) if number == _SOME else number
+        await clients[sender].emit("share", people)
+        after = f'{sender} emitted "share" with {people}'
         if people:
             await stage.expect(after, "each", by=scene.present, data=12 / people)
         else:
-            await stage.expect(after, "nobody", by=[scene.sender], data=())
+            await stage.expect(after, "nobody", by=[sender], data=())
         other = "nobody" if people else "each"
         if mistaken := sorted({name for event, name in heard if event == other}):
             stage.fail(f'After {after}, {enumerated(mistaken)} should not have heard "{other}".')
@@ -64,8 +71,8 @@ def answer(io):
         praise="One event in, one emission out, and everyone heard it.",
         play=_who_is_there,
         scenes=(
-            _Company(present=("alice", "bob"), sender="alice"),
-            _Company(present=("carol", "dave", "erin"), sender="dave"),
+            _Company(present=("alice", "bob"), senders=("alice", "bob")),
+            _Company(present=("carol", "dave", "erin"), senders=("dave", "dave", "erin")),
         ),
     ),
     Prediction(
@@ -130,8 +137,16 @@ def answer(io):
         praise="No number of people makes this handler fail, and each event has its own audience.",
         play=_shares,
         scenes=(
-            _Company(present=("alice", "bob"), sender="bob", people=3),
-            _Company(present=("carol", "dave", "erin"), sender="carol", people=5, zero_first=True),
+            _Company(
+                present=("alice", "bob"),
+                senders=("bob", "bob", "alice", "bob"),
+                people=(3, 0, 1, 0),
+            ),
+            _Company(
+                present=("carol", "dave", "erin"),
+                senders=("carol", "carol", "dave", "erin"),
+                people=(0, 8, 0, _SOME),
+            ),
         ),
     ),
 ]

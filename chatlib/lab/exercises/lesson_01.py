@@ -1,16 +1,22 @@
 """The exercises of lesson 01: who may connect, when to welcome them, and ids."""
 
+import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from socketio.exceptions import ConnectionError as NotConnectedError
 
 from chatlib.lab.exercises.exercise import Exercise, Stage, run
 from chatlib.lab.exercises.prediction import Line, Prediction
+from chatlib.lab.exercises.stage import handled_events
+from chatlib.lab.words import enumerated
 
 _Auth = dict[str, Any] | None
 _Visits = tuple[tuple[str, _Auth, bool], ...]
+
+# What holds two ids in no order, or is one.
+_UNORDERED = (str, set, frozenset, Mapping)
 
 # A name with this in it is another at each check: nobody can know it beforehand.
 _SURNAME = "<surname>"
@@ -26,6 +32,7 @@ async def _names_only(answer: Callable[..., Any], stage: Stage, visits: _Visits)
         brought = f"{name} connected {f'with auth={auth}' if auth else 'without auth'}"
         was_accepted = await _is_accepted(stage, name, auth)
         if was_accepted and not welcome:
+            _see_that_somebody_is_at_the_door(stage)
             stage.fail(f"{brought} and should have been refused. The server accepted the client.")
         if welcome and not was_accepted:
             stage.fail(f"{brought} and should have been accepted. The server refused the client.")
@@ -34,7 +41,9 @@ async def _names_only(answer: Callable[..., Any], stage: Stage, visits: _Visits)
 async def _is_accepted(stage: Stage, name: str, auth: _Auth) -> bool:
     try:
         await stage.join(name, auth=auth)
-    except NotConnectedError:
+    except NotConnectedError as error:
+        if _comes_from_the_handler(error):
+            raise
         await stage.clear()
         return False
     except (TypeError, AttributeError) as error:
@@ -48,22 +57,45 @@ async def _is_accepted(stage: Stage, name: str, auth: _Auth) -> bool:
     return True
 
 
+def _comes_from_the_handler(error: Exception) -> bool:
+    """Return whether a handler raised this, and not a client that was refused."""
+    return any(note.startswith("Raised in") for note in getattr(error, "__notes__", []))
+
+
+def _see_that_somebody_is_at_the_door(stage: Stage) -> None:
+    if "connect" not in (handled := handled_events(stage.io)):
+        own = [f'"{event}"' for event in handled]
+        has = f"; it has one for {enumerated(own)}" if own else ""
+        stage.fail(f'The server has no handler for "connect"{has}.')
+
+
 async def _welcome_in_time(
-    answer: Callable[..., Any], stage: Stage, newcomers: tuple[str, ...]
+    answer: Callable[..., Any], stage: Stage, arrivals: tuple[tuple[str, ...], ...]
 ) -> None:
     await run(answer, stage.io)
-    for name in newcomers:
-        client = stage.lab.client(name)
-        heard: list[str] = []
-        for event in ("connect", "welcome"):
-            client.on(event, lambda *_, event=event, heard=heard: heard.append(event))
-        await client.connect(stage.lab.url)
-        await stage.expect(f"{name} connected", "welcome", by=[name], data="hello")
-        if heard != ["connect", "welcome"]:
-            stage.fail(
-                f"{name} should have been connected first and welcomed then. "
-                f"What happened at {name}'s side: {', then '.join(heard)}."
-            )
+    for names in arrivals:
+        heard: dict[str, list[str]] = {name: [] for name in names}
+        clients = {name: stage.lab.client(name) for name in names}
+        for name, client in clients.items():
+            for event in ("connect", "welcome"):
+                client.on(event, lambda *_, what=event, by=heard[name]: by.append(what))
+        _see_that_somebody_is_at_the_door(stage)
+        try:
+            await asyncio.gather(*(client.connect(stage.lab.url) for client in clients.values()))
+        except NotConnectedError as error:
+            if _comes_from_the_handler(error):
+                raise
+            stage.fail(f"{enumerated(names)} should have been let in. The server refused.")
+        at_once = " at the same time" if len(names) > 1 else ""
+        await stage.expect(
+            f"{enumerated(names)} connected{at_once}", "welcome", by=names, data="hello"
+        )
+        for name in names:
+            if heard[name] != ["connect", "welcome"]:
+                stage.fail(
+                    f"{name} should have been connected first and welcomed then. "
+                    f"What happened at {name}'s side: {', then '.join(heard[name])}."
+                )
 
 
 async def _there_and_back(
@@ -78,19 +110,23 @@ async def _there_and_back(
     await stage.clear()
     ids = [sid for visitor, sid in visits if visitor == name]
     others = [sid for visitor, sid in visits if visitor not in present]
-    if len(ids) != 2:
-        times = "once" if len(ids) == 1 else f"{len(ids)} times"
+    if len(ids) < 2:
         other = ", and another client connect beside her" if others else ""
         stage.fail(
-            f"{name} should have connected twice in all. The server saw her connect {times}{other}."
+            f"{name} should have connected twice in all. The server saw her connect once{other}."
         )
     if not client.connected:
         stage.fail(f"{name} should be connected at the end, and she is not.")
-    if client.get_sid() != ids[1]:
+    if client.get_sid() != ids[-1]:
         stage.fail(f"{name} should have connected again. It was another client that did.")
-    if not isinstance(returned, tuple | list) or len(returned) != 2:
-        stage.fail(f"answer should return two ids, and it returned {_as_told(returned)}.")
-    for place, wanted, given in zip(("first", "second"), ids, returned, strict=True):
+    told = _as_told(returned)
+    if isinstance(returned, Iterable) and not isinstance(returned, _UNORDERED):
+        returned = list(returned)
+        told += f" of {len(returned)}"
+    if not isinstance(returned, list) or len(returned) != 2:
+        stage.fail(f"answer should return two ids, one after the other, and it returned {told}.")
+    wanted_ids = (ids[0], ids[-1])
+    for place, wanted, given in zip(("first", "second"), wanted_ids, returned, strict=True):
         if given != wanted:
             stage.fail(
                 f"The {place} id should be the one that the server knew {name} by "
@@ -103,7 +139,7 @@ async def _there_and_back(
 def _as_told(returned: Any, ids: list[str] | None = None, others: list[str] | None = None) -> str:
     """Say what came back, without ids that nobody knows."""
     if ids and returned in ids:
-        return "it is the other one"
+        return "it is the other one" if len(ids) == 2 else "it is another one of hers"
     if others and returned in others:
         return "it is another client's"
     if ids and isinstance(returned, str):
@@ -148,6 +184,7 @@ def answer(io):
                 ("frank", {"code": "swordfish", "name": f"Frank {_SURNAME}"}, True),
                 ("grace", None, False),
                 ("heidi", {"name": f"Heidi {_SURNAME}"}, True),
+                ("ivan", {"name": f"Heidi {_SURNAME}"}, True),
             ),
         ),
     ),
@@ -169,7 +206,7 @@ def answer(io):
 """,
         praise="First connected, then welcomed, and nobody else was disturbed.",
         play=_welcome_in_time,
-        scenes=(("alice", "bob"), ("erin", "carol", "dave")),
+        scenes=((("alice",), ("bob",)), (("carol", "dave"), ("erin",))),
     ),
     Exercise(
         number="01.3",

@@ -26,6 +26,14 @@ def in_a_class(event, parameters, *body):
     )
 
 
+def once(event, parameters, line):
+    return (
+        f"def answer(io):\n    heard = []\n\n    @io.on({event!r})\n"
+        f"    async def handle({parameters}):\n        if not heard: {line}\n"
+        "        heard.append(sid)"
+    )
+
+
 knock = partial(handler, "knock", "sid")
 share = partial(handler, "share", "sid, people")
 STEAL = "[name for name, _ in io.manager.get_participants('/', None)]"
@@ -54,6 +62,10 @@ async def test_00_1():
             (
                 handler("knok", "sid", "await io.emit('who is there')"),
                 'alice sent "knock", and the server has no handler for it; it has one for "knok"',
+            ),
+            (
+                once("knock", "sid", "await io.emit('who is there')"),
+                'After bob emitted another "knock", alice and bob should have heard',
             ),
             ("def answer(io): io.emit('who is there')", "`io.emit(...)` was not awaited"),
             (knock("io.emit('who is there')"), "`io.emit(...)` was not awaited"),
@@ -144,7 +156,7 @@ async def test_00_3():
             ),
             (
                 share("if people:", "    await io.emit('each', 4)", "else:", f"    {nobody}"),
-                '"each" should have carried 2.4, but it carried 4.',
+                'alice emitted "share" with 1, "each" should have carried 12.0, but it carried 4.',
             ),
             (
                 share(
@@ -153,7 +165,7 @@ async def test_00_3():
                     "else:",
                     f"    {nobody}",
                 ),
-                "should have carried 2.4, but it carried 2.",
+                "should have carried 1.5, but it carried 1.",
             ),
             (
                 share("if people:", f"    {divide}", "else:", "    return 'nobody'"),
@@ -174,6 +186,37 @@ async def test_00_3():
                 '"nobody" should have carried nothing, but it carried 0.',
             ),
             (
+                share(f"if people <= 1: {nobody}", f"else: {divide}"),
+                'After alice emitted "share" with 1, alice and bob should have heard "each"',
+            ),
+            (
+                share("if people: await io.emit('each', round(12 / people, 2))", f"else: {nobody}"),
+                '"each" should have carried',
+            ),
+            (
+                share(
+                    f"if not people: return {nobody}",
+                    "io.share = getattr(io, 'share', 0) or 12 / people",
+                    "await io.emit('each', io.share)",
+                ),
+                '"share" with 1, "each" should have carried 12.0, but it carried 4.0.',
+            ),
+            (
+                share(
+                    f"if not people: return {nobody}",
+                    "await io.emit('each', {1: 12, 3: 4, 8: 1.5}.get(people))",
+                ),
+                "but it carried nothing.",
+            ),
+            (
+                share(
+                    "io.asker = getattr(io, 'asker', sid)",
+                    "if people: return " + divide,
+                    "await io.emit('nobody', to=io.asker)",
+                ),
+                'After dave emitted "share" with 0, dave should have heard "nobody" and did not.',
+            ),
+            (
                 share("if people:", f"    {divide}", nobody),
                 'After bob emitted "share" with 3, bob should not have heard "nobody".',
             ),
@@ -192,6 +235,7 @@ async def test_00_3():
                 "await io.emit(event, data, to)",
             ),
             share(f"if not people: return {nobody}", divide),
+            share(f"if not people: return {nobody}", "await io.emit('each', 1 / people * 12)"),
             share(
                 "if people: io.start_background_task(io.emit, 'each', 12 / people)",
                 "else: io.start_background_task(io.emit, 'nobody', room=sid)",

@@ -74,7 +74,30 @@ async def test_01_1():
                 ),
                 "frank connected with auth={'code': 'swordfish', 'name': 'Frank",
             ),
-            ("def answer(io): pass", "bob connected without auth"),
+            (
+                connect(
+                    "if not auth or auth.get('name') in (None, *inside): return False",
+                    "inside.append(auth['name'])",
+                    before="inside = []\n\n\n",
+                ),
+                "ivan connected with auth={'name': 'Heidi",
+            ),
+            (
+                connect(
+                    "if not auth or 'name' not in auth: raise exceptions.ConnectionError('who?')",
+                    before="from socketio import exceptions\n\n\n",
+                ),
+                "Your code raised ConnectionError: who?. Raised in the server's handler",
+            ),
+            (
+                connect("if not auth or 'name' not in auth: await io.disconnect(sid)"),
+                "bob connected without auth and should have been refused",
+            ),
+            (
+                connect("return 'name' in (auth or {})").replace('"connect"', '"connection"'),
+                'The server has no handler for "connect"; it has one for "connection".',
+            ),
+            ("def answer(io): pass", 'The server has no handler for "connect".'),
         ],
         right=[
             connect(
@@ -121,7 +144,7 @@ async def test_01_2():
             (connect(late('"welcome", "Hello", to=sid')), 'but it carried "Hello"'),
             (connect(hello), "`io.emit(...)` was not awaited"),
             (handler("sid", late('"welcome", "hello", to=sid')), "TypeError"),
-            (connect(f"io.start_background_task({hello})"), "calls the function itself: hand it over"),
+            (connect(f"io.start_background_task({hello})"), "calls the function itself: hand it"),
             (
                 connect(late('"welcome", "hello", to=sid'), late('"welcome", "hello", to=sid')),
                 'alice heard "welcome" more than once',
@@ -131,7 +154,29 @@ async def test_01_2():
                     before="first = []\n"),
                 'bob should have heard "welcome" and did not',
             ),
-            ("def answer(io): pass", 'alice should have heard "welcome". Nobody did'),
+            (
+                connect("io.newest = sid", "io.start_background_task(greet, io)",
+                    before="import asyncio\n\n\nasync def greet(io):\n"
+                    "    await asyncio.sleep(0.1)\n"
+                    "    await io.emit('welcome', 'hello', to=io.newest)\n\n\n"),
+                "After carol and dave connected at the same time, carol should have heard",
+            ),
+            (
+                connect(late('"welcome", "hello", to=sid'), "return False"),
+                "alice should have been let in. The server refused.",
+            ),
+            (
+                connect("if not known: known.append(sid); "
+                    "io.start_background_task(io.emit, 'welcome', 'hello', to=sid)",
+                    before="known = []\n\n\n"),
+                'bob should have heard "welcome". Nobody did',
+            ),
+            (
+                handler("sid, environ", late('"welcome", "hello", to=sid')).replace(
+                    '"connect"', '"connection"'),
+                'no handler for "connect"; it has one for "connection".',
+            ),
+            ("def answer(io): pass", 'The server has no handler for "connect".'),
         ],
         right=[
             connect(f"asyncio.create_task({hello})", before="import asyncio\n"),
@@ -224,6 +269,16 @@ async def test_01_3():
                     "return {a, alice.get_sid()}"),
                 "it returned a set",
             ),
+            (
+                reconnect("ids = []", "for _ in range(3):", "    ids.append(alice.get_sid())",
+                    f"    {leave}", f"    {come_back}", "return ids[:2]"),
+                "it is another one of hers",
+            ),
+            (
+                reconnect("a = alice.get_sid()", leave, come_back,
+                    "return a, alice.get_sid(), url"),
+                "it returned a tuple of 3",
+            ),
         ],
         right=[
             reconnect("ids = [alice.get_sid()]", leave, come_back, "ids += [alice.get_sid()]",
@@ -237,6 +292,10 @@ async def test_01_3():
             reconnect("ids = [alice.get_sid()]",
                 "alice.on('connect', lambda: ids.append(alice.get_sid()))",
                 leave, "print('gone')", come_back, "await alice.emit('back')", "return tuple(ids)"),
+            reconnect("ids = dict(before=alice.get_sid())", leave, come_back,
+                "ids['now'] = alice.get_sid()", "return ids.values()"),
+            reconnect("a = alice.get_sid()", leave, come_back, leave, come_back,
+                "return map(str, [a, alice.get_sid()])"),
             reconnect("url = alice.connection_url", "a = alice.get_sid()", leave, come_back,
                 "return a, alice.get_sid()"),
             reconnect("a = await again(alice, url)", "return a, alice.get_sid()",
