@@ -10,6 +10,8 @@ import socketio
 from chatlib.lab.exercises.exercise import Exercise, Repair, Stage, run
 from chatlib.lab.exercises.prediction import Line, Prediction
 from chatlib.lab.exercises.stage import NothingCameError, handled_events
+from chatlib.lab.trace import Packet
+from chatlib.lab.words import as_json, enumerated
 from chatlib.limits import Limits
 from chatlib.server import ChatServer
 
@@ -32,9 +34,30 @@ async def _expect(
         raise
 
 
+async def _sent(stage: Stage, client: Any) -> list[Packet]:
+    """Return what a client has sent since the last time; what is put off is not seen."""
+    await stage.lab.settle()
+    return [
+        step
+        for step in stage.lab.trace.steps
+        if isinstance(step, Packet) and step.kind == "event" and step.source == client.name
+    ]
+
+
+async def _fail_if_refused(stage: Stage, client: Any, sent: Iterable[Packet]) -> None:
+    """Judge the answer to be wrong if the server refuses something of what a client has sent."""
+    for packet in sent:
+        answered = await stage.call(client, packet.event, packet.data)
+        if isinstance(answered, dict) and answered.get("error"):
+            stage.fail(
+                f'{client.name} sent "{packet.event}" with {as_json(packet.data) or "nothing"}, '
+                f'and the server refuses it: "{answered["error"]}"'
+            )
+
+
 @dataclass(frozen=True)
 class _Groups:
-    """Who types in 06.1, who else is in the group, and who is in another one."""
+    """Who types in 06.1, who else is in the group, and who is in another one with the typist."""
 
     group: Any
     typist: str
@@ -45,60 +68,107 @@ class _Groups:
 
 async def _typing(answer: Callable[..., Any], stage: Stage, scene: _Groups) -> None:
     await run(answer, stage.io)
-    typist, outsider = await stage.join(scene.typist, scene.outsider)
+    typist, phone = await stage.join(scene.typist, "phone", auth={"userId": scene.typist})
+    outsider = await stage.join(scene.outsider, auth={"userId": scene.group})
     members = [await stage.join(name) for name in scene.members]
-    for client in (typist, *members):
+    for client in (typist, phone, *members):
         await client.call("join-room", scene.group)
-    await outsider.call("join-room", scene.other)
-    inside = {scene.typist, *scene.members}
-    rooms = "The members of a group are in the room that group_room makes of its name."
-    for client in (typist, typist, members[-1]):
-        await client.emit("typing", scene.group)
+    for client in (typist, outsider):
+        await client.call("join-room", scene.other)
+    await stage.clear()
+
+    async def type_in(client: Any, group: Any, inside: set[str]) -> None:
+        await client.emit("typing", group)
         await _expect(
             stage,
-            f'{client.name} emitted "typing" for the group {scene.group!r}, where '
-            f"{' and '.join(sorted(inside))} are",
+            f'{client.name} emitted "typing" for the group {group!r}, where '
+            f"{enumerated(sorted(inside))} are",
             "typing",
             by=inside - {client.name},
-            data=scene.group,
-            rooms=rooms,
+            data=group,
+            rooms="The members of a group are in the room that group_room makes of its name.",
         )
-    await outsider.emit("typing", scene.other)
-    await stage.expect(
-        f'{scene.outsider} emitted "typing" for a group of one', "typing", by=[], data=scene.other
-    )
+
+    inside = {scene.typist, "phone", *scene.members}
+    for client in (typist, typist, members[-1]):
+        await type_in(client, scene.group, inside)
+    await type_in(outsider, scene.other, {scene.typist, scene.outsider})
+    await outsider.emit("typing", scene.group)  # the members may hear it: nothing is said of that
+    await stage.clear()
+    await type_in(typist, scene.group, inside)
+    await members[0].call("leave-room", scene.group)
+    await outsider.call("join-room", scene.group)
+    await stage.clear()
+    await type_in(typist, scene.group, inside - {scene.members[0]} | {scene.outsider})
 
 
 @dataclass(frozen=True)
 class _Hello:
-    """Who is there already in 06.2, and who comes."""
+    """Who is there already in 06.2, who comes, and who comes after that."""
 
     there: tuple[str, ...]
     newcomer: str
+    later: str
+
+
+def _says_hello(packet: Packet) -> bool:
+    message = packet.data[0] if packet.data else None
+    return (
+        packet.event == "recieve-message"
+        and isinstance(message, dict)
+        and message.get("text") == "hello"
+    )
 
 
 async def _hello(answer: Callable[..., Any], stage: Stage, scene: _Hello) -> None:
-    messages: list[Any] = []
-    for name in scene.there:
-        (await stage.join(name)).on("recieve-message", messages.append)
+    await stage.join(*scene.there)
     newcomer = stage.lab.client(scene.newcomer)
     await run(answer, newcomer)
     await newcomer.connect(stage.lab.url)
     welcomed = f"the server welcomed {scene.newcomer}"
-    await stage.expect(welcomed, "recieve-message", by=scene.there)
+    await _expect_hello(stage, welcomed, newcomer, scene.there)
     await stage.io.emit("welcome", "Welcome again", to=newcomer.get_sid())
-    await stage.expect(f"{welcomed} a second time", "recieve-message", by=scene.there)
-    for message in messages:
-        if not isinstance(message, dict) or message.get("text") != "hello":
-            stage.fail(f'The message should have had "text": "hello", but it was {message!r}.')
+    await _expect_hello(stage, f"{welcomed} a second time", newcomer, scene.there)
+    later = await stage.lab.join(scene.later)
+    await later.emit("message", {"text": "good morning"})
+    if any(map(_says_hello, await stage.deliveries())):
+        stage.fail(
+            f"{scene.later} came, and wrote. {scene.newcomer} sent its hello again, though the "
+            f'server had not sent "welcome" to it again.'
+        )
+
+
+async def _expect_hello(stage: Stage, after: str, newcomer: Any, by: tuple[str, ...]) -> None:
+    """Do as `Stage.expect` does, but let other messages pass beside the one that says hello."""
+    sent = await _sent(stage, newcomer)
+    found = await stage.deliveries(
+        lambda found: {packet.target for packet in found if _says_hello(packet)} >= set(by)
+    )
+    messages = [packet for packet in found if packet.event == "recieve-message"]
+    hellos = [packet for packet in messages if _says_hello(packet)]
+    heard = [packet.target for packet in hellos]
+    if not hellos:
+        await _fail_if_refused(stage, newcomer, sent)
+        if messages:
+            was = as_json(messages[0].data)
+            stage.fail(f'The message should have had "text": "hello", but it was {was}.')
+        others = [packet for packet in found if packet.event not in ("welcome", "broadcast")]
+        wanted = f'After {after}, {enumerated(by)} should have heard "recieve-message"'
+        stage.fail(f"{wanted} and did not" if others else f"{wanted}. Nobody did.", others)
+    if newcomer.name in heard:
+        stage.fail(
+            f'After {after}, {newcomer.name} should not have heard "recieve-message"', messages
+        )
+    if twice := [name for name in by if heard.count(name) > 1]:
+        stage.fail(f'After {after}, {enumerated(twice)} heard "recieve-message" more than once.')
 
 
 @dataclass(frozen=True)
 class _Direct:
-    """Who writes to whom in 06.3, and to which users one cannot write."""
+    """Who writes what to whom in 06.3, and to which users one cannot write."""
 
     sender: str
-    text: str
+    texts: tuple[str, str]
     user: Any
     tabs: tuple[str, ...]
     away: Any
@@ -120,17 +190,27 @@ async def _direct(answer: Callable[..., Any], stage: Stage, scene: _Direct) -> N
     for name in scene.tabs:
         tab = await stage.join(name, auth={"userId": scene.user})
         tab.on("single-message", messages.append)
-    for user, tabs, who in (
-        (scene.user, scene.tabs, f"who has the tabs {' and '.join(scene.tabs)}"),
-        (scene.away, (), "who is away"),
+    has_tabs = f"who has the tabs {enumerated(scene.tabs)}"
+    text, next_text = scene.texts
+    for user, words, tabs, who in (
+        (scene.user, text, scene.tabs, has_tabs),
+        (scene.user, next_text, scene.tabs, has_tabs),
+        (scene.away, text, (), "who is away"),
     ):
-        wrote = f"{scene.sender} wrote {scene.text!r} to user {user!r}, {who}"
-        returned = await run(answer, sender, user, scene.text)
-        await stage.expect(wrote, "single-message", by=tabs)
+        wrote = f"{scene.sender} wrote {words!r} to user {user!r}, {who}"
+        messages.clear()
+        returned = await run(answer, sender, user, words)
+        sent = await _sent(stage, sender)
+        try:
+            await stage.expect(wrote, "single-message", by=tabs)
+        except NothingCameError:
+            await _fail_if_refused(stage, sender, sent)
+            raise
         for message in messages:
-            if not isinstance(message, dict) or message.get("text") != scene.text:
+            if not isinstance(message, dict) or message.get("text") != words:
                 stage.fail(
-                    f'The message should have had "text": "{scene.text}", but it was {message!r}.'
+                    f'The message should have had "text": {as_json((words,))}, but it was '
+                    f"{as_json((message,))}."
                 )
         if returned is not True:
             stage.fail(
@@ -138,8 +218,8 @@ async def _direct(answer: Callable[..., Any], stage: Stage, scene: _Direct) -> N
                 f"should have returned True, but it returned {returned!r}."
             )
     for user in scene.not_users:
-        sentence = (await sender.call("message", {"user": user, "text": scene.text}))["error"]
-        returned = await run(answer, sender, user, scene.text)
+        sentence = (await sender.call("message", {"user": user, "text": text}))["error"]
+        returned = await run(answer, sender, user, text)
         await stage.expect(f"{scene.sender} wrote to {user!r}", "single-message", by=[])
         if returned != sentence:
             stage.fail(
@@ -150,13 +230,13 @@ async def _direct(answer: Callable[..., Any], stage: Stage, scene: _Direct) -> N
 
 @dataclass(frozen=True)
 class _Seen:
-    """Who has seen what of whom in 06.5: of a user with tabs, and of a socket without a user."""
+    """Who has seen what of whom in 06.5: of a user with tabs, and of sockets without a user."""
 
     reader: str
     user_of_reader: Any
     user: Any
     tabs: tuple[str, ...]
-    guest: str
+    guests: tuple[str, str]
     texts: tuple[str, str]
 
 
@@ -164,22 +244,37 @@ async def _seen(answer: Callable[..., Any], stage: Stage, scene: _Seen) -> None:
     await run(answer, stage.io)
     reader = await stage.join(scene.reader, auth={"userId": scene.user_of_reader})
     tabs = [await stage.join(name, auth={"userId": scene.user}) for name in scene.tabs]
-    guest = await stage.join(scene.guest)
+    guests = [await stage.join(name) for name in scene.guests]
+    for client in (reader, *tabs, *guests):
+        await client.call("join-room", "tea")
+    await stage.clear()
     of_user, of_guest = scene.texts
-    for text, writer, auth, heard_by, who in (
-        (of_user, tabs[-1], {"userId": scene.user}, scene.tabs, f"user {scene.user!r}"),
-        (of_guest, guest, {}, [scene.guest], f"{scene.guest}, who has no userId"),
-    ):
-        await reader.emit("seen", {"text": text, "from": {"id": writer.get_sid(), **auth}})
+    user = {"id": tabs[-1].get_sid(), "userId": scene.user, "name": "pat"}
+
+    async def see(client: Any, message: dict[str, Any], who: str, by: Iterable[str]) -> None:
+        await client.emit("seen", message)
         await _expect(
             stage,
-            f'{scene.reader} emitted "seen" for a message of {who}',
+            f'{client.name} emitted "seen" for a message of {who}',
             "seen",
-            by=heard_by,
-            data=text,
+            by=by,
+            data=message["text"],
             rooms="All sockets of a user are in the room that user_room makes of the userId; a "
             "socket without one has only its id.",
         )
+
+    whose = f"user {scene.user!r}"
+    direct = {"user": scene.user_of_reader, "text": of_user, "from": user}
+    await see(reader, direct, whose, scene.tabs)
+    for guest in guests:
+        message = {"room": "tea", "text": of_guest, "from": {"id": guest.get_sid(), "name": "pat"}}
+        await see(reader, message, f"{guest.name}, who has no userId", [guest.name])
+    message = {"room": "tea", "text": of_user, "from": user}
+    await see(tabs[0], message, f"{whose}, its own user", scene.tabs)
+    await tabs[-1].disconnect()
+    await stage.join("desk", auth={"userId": scene.user})
+    whose += f", who has desk now, and has closed {scene.tabs[-1]}, which wrote it"
+    await see(reader, direct, whose, {*scene.tabs[:-1], "desk"})
 
 
 async def _show_seen(answer: Callable[..., Any], stage: Stage) -> None:
@@ -218,6 +313,7 @@ def answer(io):
         play=_typing,
         scenes=(
             _Groups("tea", "alice", ("bob",), "coffee", "carol"),
+            _Groups("everyone", "dave", ("erin", "bob"), " Everyone", "alice"),
             _Groups(7, "erin", ("frank", "grace"), "seven", "bob"),
         ),
         server=_chat,
@@ -239,7 +335,10 @@ def answer(client):
 """,
         praise="The server starts the exchange, the client answers, and only the others hear it.",
         play=_hello,
-        scenes=(_Hello(("alice", "bob"), "carol"), _Hello(("erin", "frank", "grace"), "alice")),
+        scenes=(
+            _Hello(("alice", "bob"), "carol", "dave"),
+            _Hello(("erin", "frank", "grace"), "alice", "bob"),
+        ),
         server=_chat,
     ),
     Exercise(
@@ -257,8 +356,11 @@ async def answer(client, user, text):
         praise="call waits for the acknowledgement, and now the caller knows what became of it.",
         play=_direct,
         scenes=(
-            _Direct("alice", "lunch?", 2, ("bob", "bob-2"), 3, (None, "x" * _LONGEST)),
-            _Direct("erin", "it rains", "zoe", ("laptop", "tablet"), 2, ("z" * 99, True, "")),
+            _Direct("alice", ("lunch?", "at one?"), 2, ("bob", "bob-2"), 3, (None, "x" * _LONGEST)),
+            _Direct(
+                "erin", (" it rains\n", "stay in"), "zoe", ("laptop", "tablet"), 2, ("z" * 99, "")
+            ),
+            _Direct("carol", ("zero", "one"), 0, ("dave", "dave-2"), 20, ([0], True)),
         ),
         server=_strict_chat,
     ),
@@ -343,10 +445,16 @@ def answer(io):
         ),
         play=_seen,
         scenes=(
-            _Seen("bob", 2, 1, ("alice", "phone"), "carol", ("tea?", "milk?")),
+            _Seen("bob", 2, 1, ("alice", "phone"), ("carol", "dave"), ("tea?", "milk?")),
             _Seen(
-                "grace", "None", "zoe", ("laptop", "tablet", "watch"), "erin", ("where?", "there!")
+                "grace",
+                "None",
+                "zoe",
+                ("laptop", "tablet", "watch"),
+                ("erin", "frank"),
+                ("where?", "there!"),
             ),
+            _Seen("frank", "7", 0, ("tablet", "phone"), ("bob", "grace"), ("now?", "soon")),
         ),
         demo=_show_seen,
         server=_chat,

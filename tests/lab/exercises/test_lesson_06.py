@@ -57,7 +57,82 @@ async def test_06_1():
             ),
             (
                 typing("await io.emit('typing', group, to=group_room('tea'), skip_sid=sid)"),
-                'After carol emitted "typing" for a group of one, alice and bob should not',
+                "for the group 'coffee', where alice and carol are, bob and phone should not",
+            ),
+            (
+                typing(
+                    "rooms = [room for room in io.rooms(sid) if room.startswith('room:')]",
+                    "if rooms:",
+                    "    await io.emit('typing', group, to=rooms, skip_sid=sid)",
+                ),
+                "where alice, bob and phone are, carol should not have heard",
+            ),
+            (
+                typing(
+                    "mine = [room for room in io.rooms(sid) if room.startswith('user:')]",
+                    "tabs = [tab for room in mine",
+                    "    for tab, _ in io.manager.get_participants('/', room)]",
+                    "await io.emit('typing', group, to=group_room(group), skip_sid=[sid, *tabs])",
+                ),
+                'phone should have heard "typing" and did not',
+            ),
+            (
+                typing(
+                    "await io.enter_room(sid, group_room(group))",
+                    "await io.emit('typing', group, to=group_room(group), skip_sid=sid)",
+                ),
+                "where alice, bob and phone are, carol should not have heard",
+            ),
+            (
+                (
+                    f"{IMPORTS}def answer(io):\n"
+                    "    members = {}\n"
+                    "    @io.on('typing')\n"
+                    "    async def typing(sid, group):\n"
+                    "        if group not in members:\n"
+                    "            inside = io.manager.get_participants('/', group_room(group))\n"
+                    "            members[group] = [member for member, _ in inside]\n"
+                    "        for member in members[group]:\n"
+                    "            if member != sid:\n"
+                    "                await io.emit('typing', group, to=member)\n"
+                ),
+                'where alice, carol and phone are, carol should have heard "typing" and did not',
+            ),
+            (
+                (
+                    f"{IMPORTS}def answer(io):\n"
+                    "    members = {}\n"
+                    "    @io.on('join-room')\n"
+                    "    async def join(sid, group):\n"
+                    "        members.setdefault(group, set()).add(sid)\n"
+                    "        return {'ok': True}\n"
+                    "    @io.on('typing')\n"
+                    "    async def typing(sid, group):\n"
+                    "        for member in members[group] - {sid}:\n"
+                    "            await io.emit('typing', group, to=member)\n"
+                ),
+                'where alice, carol and phone are, bob should not have heard "typing"',
+            ),
+            (
+                typing(
+                    "rooms = [f'room:{group}', f'user:{group}']",
+                    "await io.emit('typing', group, to=rooms, skip_sid=sid)",
+                ),
+                "carol should not have heard",
+            ),
+            (
+                typing(
+                    "rooms = [f'room:{group}', str(group)]",
+                    "await io.emit('typing', group, to=rooms, skip_sid=sid)",
+                ),
+                "for the group 'everyone', where bob, dave, erin and phone are, alice should not",
+            ),
+            (
+                typing(
+                    "room = group_room(str(group).strip().lower())",
+                    "await io.emit('typing', group, to=room, skip_sid=sid)",
+                ),
+                "for the group ' Everyone', where alice and dave are, bob, erin and phone should",
             ),
             (
                 typing("await io.emit('typing', to=group_room(group), skip_sid=sid)"),
@@ -77,7 +152,7 @@ async def test_06_1():
             ),
             (
                 typing("await io.emit('typing', group, to=sid)"),
-                'bob should have heard "typing" and did not. What happened: alice heard "typing"',
+                'bob and phone should have heard "typing" and did not. What happened: alice heard',
             ),
             (
                 typing("io.emit('typing', group, to=group_room(group), skip_sid=sid)"),
@@ -92,6 +167,18 @@ async def test_06_1():
         [
             typing("await io.emit('typing', data=group, room=f'room:{group}', skip_sid=sid)"),
             typing("await io.emit('typing', group, group_room(group), None, sid)"),
+            typing(
+                "if group_room(group) in io.rooms(sid):",
+                "    await io.emit('typing', group, to=group_room(group), skip_sid=sid)",
+            ),
+            typing(
+                "room = group_room(group)",
+                "was_in = room in io.rooms(sid)",
+                "await io.leave_room(sid, room)",
+                "await io.emit('typing', group, to=room)",
+                "if was_in:",
+                "    await io.enter_room(sid, room)",
+            ),
             typing(
                 "for member, _ in [*io.manager.get_participants('/', group_room(group))]:",
                 "    if member != sid:",
@@ -132,14 +219,17 @@ async def test_06_2():
                 welcome("await client.emit('message', {'text': 'hello'})"),
                 "carol should not have heard",
             ),
-            (welcome("await client.emit('message', 'hello')"), "carol should not have heard"),
+            (
+                welcome("await client.emit('message', 'hello')"),
+                """should have had "text": "hello", but it was "hello".""",
+            ),
             (
                 welcome("await client.emit('message', {'text': 'hi', 'others': True})"),
                 'should have had "text": "hello"',
             ),
             (
                 welcome(f"await client.emit('recieve-message', {hello})"),
-                'alice and bob should have heard "recieve-message"',
+                'and the server refuses it: "There is no such event here',
             ),
             (handler("connect", f"await client.emit('message', {hello})"), "a second time"),
             (
@@ -148,7 +238,37 @@ async def test_06_2():
             ),
             (
                 welcome("await client.emit('message', {'text': 'hello', 'others': 'yes'})"),
-                'alice and bob should have heard "recieve-message"',
+                'and the server refuses it: "others must be true or false."',
+            ),
+            (
+                welcome("await client.emit('message', ({'text': 'hello'}, {'others': True}))"),
+                'the server refuses it: "One argument was expected, 2 came."',
+            ),
+            (
+                welcome("await client.emit('message', {'text': 'hello', 'room': 'everyone'})"),
+                'alice and bob should have heard "recieve-message". Nobody did.',
+            ),
+            (
+                welcome(f"await client.emit('message', {hello})") + "\n"
+                "    client.on('broadcast', handle)",
+                "dave came, and wrote. carol sent its hello again",
+            ),
+            (
+                welcome(f"await client.emit('message', {hello})") + "\n"
+                "    client.on('recieve-message', handle)",
+                "dave came, and wrote. carol sent its hello again",
+            ),
+            (
+                (
+                    f"{IMPORTS}async def answer(client):\n"
+                    "    welcomed = asyncio.Event()\n"
+                    "    client.on('welcome', lambda text: welcomed.set())\n"
+                    "    async def greet():\n"
+                    "        await welcomed.wait()\n"
+                    f"        await client.emit('message', {hello})\n"
+                    "    asyncio.create_task(greet())\n"
+                ),
+                "a second time, alice and bob should have heard",
             ),
             (
                 welcome("await client.emit('message', {'text': 'hello', 'others': True})") + "\n"
@@ -164,6 +284,23 @@ async def test_06_2():
             welcome(f"asyncio.create_task(client.emit('message', {hello}))"),
             welcome(f"await client.call('message', {hello})"),
             welcome("await client.send({'text': 'hello', 'others': True, 'mood': 'good'})"),
+            welcome(
+                f"await client.emit('message', {hello})",
+                "await client.emit('message', {'text': 'I am new here', 'others': True})",
+            ),
+            (
+                f"import socketio\n{IMPORTS}class Polite(socketio.AsyncClientNamespace):\n"
+                "    async def on_welcome(self, text):\n"
+                f"        await self.emit('message', {hello})\n\n\n"
+                "def answer(client):\n    client.register_namespace(Polite('/'))\n"
+            ),
+            (
+                f"{IMPORTS}def answer(client):\n"
+                "    @client.on('*')\n"
+                "    async def hear(event, *arguments):\n"
+                "        if event == 'welcome':\n"
+                f"            await client.emit('message', {hello})\n"
+            ),
             (
                 f"{IMPORTS}def answer(client):\n"
                 "    @client.event\n"
@@ -227,6 +364,13 @@ async def test_06_3():
                     "await client.call('message', {'user': 2, 'text': 'lunch?'})",
                     "return True if user == 2 else 'user must be non-empty text or a number.'",
                 ),
+                'should have had "text": "at one?", but it was {"user": 2, "text": "lunch?"',
+            ),
+            (
+                direct(
+                    "await client.call('message', {'user': 2, 'text': text})",
+                    "return True if user in (2, 3) else 'user must be non-empty text or a number.'",
+                ),
                 "to user 3, who is away, bob and bob-2 should not have heard",
             ),
             (
@@ -247,6 +391,60 @@ async def test_06_3():
                 "`client.call(...)` was not awaited",
             ),
             (direct(call, "return ack.get('error')"), "True, but it returned None"),
+            (
+                direct(
+                    "ack = await client.call('message', {'user': user or None, 'text': text})",
+                    "return ack['ok'] or ack['error']",
+                ),
+                'carol sent "message" with {"user": null, "text": "zero"}, and the server refuses',
+            ),
+            (
+                direct(
+                    "address = {'user': user} if user or user != 0 else {}",
+                    "ack = await client.call('message', {'text': text, **address})",
+                    "return ack['ok'] or ack['error']",
+                ),
+                'dave and dave-2 should have heard "single-message" and did not',
+            ),
+            (
+                direct(
+                    "ack = await client.call('message', {'user': user, 'text': text.strip()})",
+                    "return ack['ok'] or ack['error']",
+                ),
+                'should have had "text": " it rains\\n", but it was {',
+            ),
+            (
+                (
+                    f"{IMPORTS}acks = {{}}\n\n\nasync def answer(client, user, text):\n"
+                    "    if repr(user) not in acks:\n"
+                    "        data = {'user': user, 'text': text}\n"
+                    "        acks[repr(user)] = await client.call('message', data)\n"
+                    "    ack = acks[repr(user)]\n"
+                    "    return ack['ok'] or ack['error']\n"
+                ),
+                "After alice wrote 'at one?' to user 2",
+            ),
+            (
+                direct(
+                    "ack = await client.call('message', (user, text))",
+                    "return ack['ok'] or ack['error']",
+                ),
+                'refuses it: "One argument was expected, 2 came."',
+            ),
+            (
+                direct(
+                    "ack = await client.call('dm', {'user': user, 'text': text})",
+                    "return ack['ok'] or ack['error']",
+                ),
+                'and the server refuses it: "There is no such event here',
+            ),
+            (
+                direct(
+                    "ack = await client.call('message', {'user': str(user), 'text': text})",
+                    "return ack['ok'] or ack['error']",
+                ),
+                "that sentence, but it returned True",
+            ),
         ],
         [
             direct(call, "return ack.get('error', True)"),
@@ -345,7 +543,7 @@ async def test_06_5():
                 "Nobody did. All sockets of a user are in the room that user_room makes",
             ),
             (seen("room = group_room(writer.get('userId', 'x'))", emit), "Nobody did."),
-            (seen("room = EVERYONE", emit), "bob and carol should not have heard"),
+            (seen("room = EVERYONE", emit), "bob, carol and dave should not have heard"),
             (
                 seen("room = [f\"user:{writer.get('userId')}\", writer['id']]", emit),
                 "of erin, who has no userId, grace should not have heard",
@@ -364,7 +562,7 @@ async def test_06_5():
                     "room = user and user_room(user)",
                     emit,
                 ),
-                "alice, bob and phone should not have heard",
+                "alice, bob, dave and phone should not have heard",
             ),
             (
                 seen(room, "await io.emit('seen', message, to=room)"),
@@ -380,6 +578,63 @@ async def test_06_5():
                 seen(room, "io.emit('seen', message['text'], to=room)"),
                 "`io.emit(...)` was not awaited",
             ),
+            (
+                seen(
+                    "user = writer.get('userId')",
+                    "room = user_room(user) if user else writer['id']",
+                    emit,
+                ),
+                "of user 0, tablet should have heard",
+            ),
+            (
+                seen(room, "await io.emit('seen', message['text'], to=room, skip_sid=sid)"),
+                'of user 1, its own user, alice should have heard "seen" and did not',
+            ),
+            (
+                seen(room, "if 'room' in message:", "    room = group_room(message['room'])", emit),
+                "of carol, who has no userId, alice, bob, dave and phone should not",
+            ),
+            (
+                seen(room, "if 'user' in message:", "    room = user_room(message['user'])", emit),
+                'What happened: bob heard "seen"',
+            ),
+            (
+                (
+                    f"{IMPORTS}def answer(io):\n"
+                    "    rooms = {}\n"
+                    "    @io.on('seen')\n"
+                    "    async def seen(sid, message):\n"
+                    "        writer = message['from']\n"
+                    f"        {room}\n"
+                    "        room = rooms.setdefault(writer.get('userId'), room)\n"
+                    f"        {emit}\n"
+                ),
+                "of dave, who has no userId, dave should have heard",
+            ),
+            (
+                (
+                    f"{IMPORTS}def answer(io):\n"
+                    "    tabs = {}\n"
+                    "    @io.on('seen')\n"
+                    "    async def seen(sid, message):\n"
+                    "        writer = message['from']\n"
+                    f"        {room}\n"
+                    "        if room not in tabs:\n"
+                    "            inside = io.manager.get_participants('/', room)\n"
+                    "            tabs[room] = [tab for tab, _ in inside]\n"
+                    "        await io.emit('seen', message['text'], to=tabs[room])\n"
+                ),
+                'closed phone, which wrote it, desk should have heard "seen" and did not',
+            ),
+            (
+                seen(
+                    "rooms = io.manager.get_rooms(writer['id'], '/') or [writer['id']]",
+                    "users = [room for room in rooms if room.startswith('user:')]",
+                    "room = [*users, writer['id']][0]",
+                    emit,
+                ),
+                "who has desk now, and has closed phone, which wrote it, alice and desk should",
+            ),
             ("def answer(io): pass", 'The server has no handler for "seen"'),
         ],
         [
@@ -392,7 +647,7 @@ async def test_06_5():
             ),
             seen(
                 "user = writer.get('userId')",
-                "room = f'user:{user}' if user else writer['id']",
+                "room = f'user:{user}' if user is not None else writer['id']",
                 "io.start_background_task(io.emit, 'seen', message['text'], room)",
             ),
             seen(
