@@ -1,6 +1,7 @@
 """The exercises of lesson 05: direct messages."""
 
-from collections.abc import Callable
+import json
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,6 +105,9 @@ async def _reach_a_person(answer: Callable[..., Any], stage: Stage, people: _Peo
     await stage.join(*many, auth={"userId": second})
     come = f"{enumerated(many)} had come as user {second} and "
     await _write(other, stage, second, tea, by=many, meanwhile=come)
+    # As a room, the number 0 is no address at all.
+    await stage.join("zoe", auth={"userId": 0})
+    await _write(other, stage, 0, milk, by=["zoe"], meanwhile="zoe had come as user 0 and ")
 
 
 async def _show_who_is_away(answer: Callable[..., Any], stage: Stage) -> None:
@@ -128,25 +132,34 @@ _NAMES: tuple[Any, ...] = (
     "user 2", "group 2", "user/2", "group/2", "user.2", "group.2", "u2", "g2", "u:2", "g:2",
     "user:user:2", "user:group:2", "group:user:2", "('user', 2)", "('group', 2)", "None", "[]",
     "ana", "ann", "anna", "ána", _LONG + "1", _LONG + "2", "1" + _LONG, "2" + _LONG,
+    f"{_LONG}1{_LONG}", f"{_LONG}2{_LONG}",
 )  # fmt: skip
+
+
+_KINDS = ("user", "group")
+_PROBE = "chess"
 
 
 async def _room(answer: Callable[..., Any], stage: Stage, kind: str, name: Any) -> str:
     room = await run(answer, kind, name)
     written = f'answer("{kind}", {_quoted(name)})'
     if not isinstance(room, str):
-        stage.fail(f"{written} should be text that names a room, not {room!r}.")
+        # The text form of many an object has an address in it.
+        it = f"a {type(room).__name__}" if " at 0x" in repr(room) else repr(room)
+        stage.fail(f"{written} should be text that names a room, not {it}.")
     if not room:
         stage.fail(f"{written} is empty, and to an empty name is to everyone.")
-    if await run(answer, kind, name) != room:
+    # The same name, but not the same object: so it comes with each message.
+    if await run(answer, kind, json.loads(json.dumps(name))) != room:
         stage.fail(f"{written} is another name each time. Nobody could be found by it.")
     return str(room)
 
 
 def _quoted(name: Any) -> str:
-    if not isinstance(name, str):
-        return str(name)
-    return f'"{name}"' if len(name) < 40 else f'"{name[:12]}...{name[-6:]}"'
+    if isinstance(name, str) and len(name) > 40:
+        middle = len(name) // 2
+        name = "...".join((name[:12], name[middle - 3 : middle + 4], name[-6:]))
+    return json.dumps(name, ensure_ascii=False)
 
 
 @dataclass(frozen=True)
@@ -157,15 +170,29 @@ class _Listener:
     groups: tuple[Any, ...]
 
 
+async def _names(
+    answer: Callable[..., Any], stage: Stage, scene: _Listener
+) -> AsyncIterator[tuple[str, Any]]:
+    # First what is most likely to meet, so that a verdict is about an everyday name.
+    for name in (*scene.people.ids, *scene.groups, *_NAMES, _PROBE):
+        for kind in _KINDS:
+            yield kind, name
+    # Then what is made for the text that an answer adds: "_chess", if that is "_" and "__".
+    rooms = {kind: await _room(answer, stage, kind, _PROBE) for kind in _KINDS}
+    for kind, other in (_KINDS, _KINDS[::-1]):
+        before, found, after = rooms[kind].partition(_PROBE)
+        rest = rooms[other].removeprefix(before).removesuffix(after)
+        if found and before + rest + after == rooms[other]:
+            yield kind, rest
+
+
 async def _names_that_cannot_meet(
     answer: Callable[..., Any], stage: Stage, scene: _Listener
 ) -> None:
     io, people = stage.io, scene.people
     second = people.ids[1]
-    # First what is most likely to meet, so that a verdict is about an everyday name.
-    likely = [(kind, name) for name in (*people.ids, *scene.groups) for kind in ("user", "group")]
     taken: dict[str, tuple[str, Any]] = {}
-    for kind, name in [*likely, *((kind, name) for name in _NAMES for kind in ("user", "group"))]:
+    async for kind, name in _names(answer, stage, scene):
         room = await _room(answer, stage, kind, name)
         other_kind, other = taken.setdefault(room, (kind, name))
         # Whether 2 and "2" are one is the answer's own affair.

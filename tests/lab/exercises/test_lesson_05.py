@@ -24,6 +24,7 @@ ROOM = "f\"user:{data['user']}\""
 NOTE = connect("tabs.setdefault(auth['userId'], []).append(sid)")
 FORGET = disconnect("for sids in tabs.values():", "    if sid in sids: sids.remove(sid)")
 TABS = "tabs = {}"
+EMIT = "await io.emit('dm', data['text'],"
 
 
 def to(address, *more):
@@ -121,11 +122,33 @@ def answer(server):
 def answer(io):
     @io.event
     async def connect(sid, environ, auth):
-        await io.enter_room(sid, auth["userId"])
+        await io.enter_room(sid, repr(auth["userId"]))
 
     @io.event
     def dm(sid, data):
-        io.start_background_task(io.emit, "dm", data["text"], to=data["user"])
+        io.start_background_task(io.emit, "dm", data["text"], to=repr(data["user"]))
+""",
+    # An address of a socket that has gone is nobody's.
+    answer(NOTE, dm(f"if data['user'] in tabs: {EMIT} to=tabs[data['user']])"), before=TABS),
+    answer(
+        connect("user_of[sid] = auth['userId']"),
+        dm(f"for s in user_of: user_of[s] == data['user'] and await {EMIT[6:]} to=s)"),
+        before="user_of = {}",
+    ),
+    """
+def answer(io):
+    @io.event
+    async def connect(sid, environ, auth):
+        match auth:
+            case {"userId": user}:
+                await io.enter_room(sid, rooms.setdefault(user, f"room {len(rooms)}"))
+
+    @io.on("*")
+    async def anything(event, sid, data):
+        if event == "dm":
+            await io.emit(event, data["text"], to=rooms.get(data["user"], "no room"))
+
+rooms = {}
 """,
     """
 from functools import partial
@@ -248,6 +271,36 @@ async def test_05_1():
                 answer(connect("io.enter_room(sid, f\"user:{auth['userId']}\")"), to(ROOM)),
                 "was not awaited",
             ),
+            # The room 0 is no address, and reaches everyone.
+            (
+                answer(connect("await io.enter_room(sid, auth['userId'])"), to("data['user']")),
+                "zoe had come as user 0 and carol wrote to user 0, alice",
+            ),
+            # Who is there is looked up once, and remembered for good.
+            (
+                answer(
+                    ENTER,
+                    dm(
+                        f"members = io.manager.get_participants('/', {ROOM})",
+                        "for tab in tabs.setdefault(data['user'], [sid for sid, _ in members]):",
+                        "    await io.emit('dm', data['text'], to=tab)",
+                    ),
+                    before=TABS,
+                ),
+                "car, phone and watch had come as user 2 and carol wrote to user 2, car, phone",
+            ),
+            (
+                answer(
+                    connect(
+                        "user_of[sid] = auth['userId']",
+                        "await io.enter_room(sid, f\"user:{auth['userId']}\")",
+                    ),
+                    disconnect("await io.close_room(f'user:{user_of[sid]}')"),
+                    to(ROOM),
+                    before="user_of = {}",
+                ),
+                "phone had gone and alice wrote to user 2, bob should have heard",
+            ),
             (
                 """
 def answer(io):
@@ -319,6 +372,32 @@ async def test_05_2():
                 naming("import uuid", "return f'{kind}:{name}:{uuid.uuid4()}'"),
                 'answer("user", 1) is another name each time',
             ),
+            # One name meets another only if it is made for what is written before it.
+            (
+                naming("return ('_' if kind == 'user' else '__') + str(name)"),
+                'The group "chess" and the user "_chess" have one room, "__chess"',
+            ),
+            (
+                naming("return ('user' if kind == 'user' else 'u') + str(name)"),
+                'The user "chess" and the group "serchess" have one room, "userchess"',
+            ),
+            (
+                naming("return f'{name}' + ('!!' if kind == 'user' else '!')"),
+                'The user "chess" and the group "chess!" have one room, "chess!!"',
+            ),
+            # Long names that differ in the middle only.
+            (
+                naming("name = str(name)", "return f'{kind}:{name[:50]}{name[-50:]}'"),
+                'The user "a-very-long-...me-1a-v...-name-" and the user "a-very-long-...me-2',
+            ),
+            # The same name is another object in the next message.
+            (naming("return f'{kind}:{id(name)}'"), "is another name each time"),
+            (naming("yield f'{kind}:{name}'"), "names a room, not a generator."),
+            (
+                naming("return f'{kind}:{(str(name).splitlines() or [name])[0]}'"),
+                r'The user 2 and the user "2\n" have one room',
+            ),
+            (naming("return f'{kind}:{hash(name)}'"), 'The user 0 and the user "" have one room'),
             (naming("return f'{kind}:{int(name)}'"), "Your code raised ValueError"),
             (naming("return kind + ':' + name"), "Your code raised TypeError"),
         ],
@@ -336,6 +415,22 @@ async def test_05_2():
             ),
             naming("return rooms.setdefault((kind, name), f'room {len(rooms)}')") + "\nrooms = {}",
             "async def answer(what, which):\n    return f'{what}/{which}'",
+            naming("name = str(name)", "return f'{len(name)}:{name}{kind}'"),
+            naming("return f'{kind}:{type(name).__name__}:{name}'"),
+            naming("import html", "return html.escape(f'{kind}:{name}')"),
+            naming("import base64", "return kind + base64.b64encode(str(name).encode()).decode()"),
+            naming(
+                "match kind:", "    case 'user': return f'@{name}'", "    case _: return f'#{name}'"
+            ),
+            """
+import functools, itertools
+
+numbers = itertools.count()
+
+@functools.cache
+def answer(kind, name):
+    return f"room {next(numbers)}"
+""",
         ],
     )
 
@@ -526,6 +621,36 @@ def answer(io):
     letters._set_server(io)
     io.on("dm", letters.on_dm)
 """,
+            # Other ways to let nobody hear it twice.
+            answer(
+                dm(
+                    ME,
+                    SIGNED,
+                    "there = 'user:%s' % data['user']",
+                    "others = [s for s, _ in io.manager.get_participants('/', there)]",
+                    "await io.emit('dm', data, to=there, skip_sid=sid)",
+                    "await io.emit('dm', data, to='user:%s' % me, skip_sid=[sid, *others])",
+                )
+            ),
+            answer(
+                dm(
+                    ME,
+                    BOTH,
+                    "await io.leave_room(sid, 'user:%s' % me)",
+                    "await io.emit('dm', data | {'from': me}, to=rooms)",
+                    "await io.enter_room(sid, 'user:%s' % me)",
+                )
+            ),
+            answer(
+                dm(
+                    ME,
+                    BOTH,
+                    "import asyncio",
+                    "post = partial(io.emit, 'dm', data | {'from': me}, skip_sid=sid)",
+                    "await asyncio.gather(*(post(to=room) for room in set(rooms)))",
+                ),
+                before="from functools import partial",
+            ),
             """
 async def answer(io):
     async def post(sid, data):
@@ -623,6 +748,32 @@ async def test_05_5():
             (
                 answer(
                     NOTE,
+                    disconnect(
+                        "for user, sids in tabs.items():",
+                        "    if sid in sids: sids.remove(sid)",
+                        "    if not sids: del tabs[user]",
+                    ),
+                    dm("if data['user'] in tabs:", f"    {text}"),
+                    before=TABS,
+                ),
+                "Your code raised RuntimeError: dictionary changed size during iteration",
+            ),
+            (
+                answer(NOTE, FORGET, to("tabs.get(data['user']) or [None]"), before=TABS),
+                away,
+            ),
+            (
+                answer(
+                    NOTE,
+                    FORGET,
+                    dm("if tabs.get(data['user']):", f"    {text[:-1]}, skip_sid=sid)"),
+                    before=TABS,
+                ),
+                "After alice wrote to user 1, alice should have heard",
+            ),
+            (
+                answer(
+                    NOTE,
                     FORGET,
                     dm("if len(tabs.get(data['user'], [])) > 1:", f"    {text}"),
                     before=TABS,
@@ -638,6 +789,27 @@ async def test_05_5():
                 NOTE,
                 FORGET,
                 dm("if not tabs.get(data['user']):", "    return {'ok': False}", text),
+                before=TABS,
+            ),
+            answer(NOTE, FORGET, to("[*tabs.get(data['user'], []), 'nobody']"), before=TABS),
+            answer(
+                NOTE,
+                disconnect(
+                    "for user, sids in list(tabs.items()):",
+                    "    if sid in sids: sids.remove(sid)",
+                    "    if not sids: del tabs[user]",
+                ),
+                dm("if data['user'] in tabs:", f"    {text}"),
+                before=TABS,
+            ),
+            answer(
+                NOTE,
+                FORGET,
+                dm(
+                    "if not tabs.get(data['user']):",
+                    "    return await io.emit('away', data['user'], to=sid)",
+                    text,
+                ),
                 before=TABS,
             ),
         ],
