@@ -154,6 +154,15 @@ async def test_08_1():
                 ),
                 "the next attempt was acknowledged, and 5 more came",
             ),
+            (
+                client(
+                    "for _ in range(7):",
+                    "    await client.emit('message', {'text': text, 'key': key})",
+                    "    time.sleep(0.06)",
+                    before="import time; key = str(uuid.uuid4())",
+                ),
+                "the next attempt was acknowledged, and 5 more came",
+            ),
         ],
         [
             again_and_again(
