@@ -1,7 +1,6 @@
 """The exercises of lesson 09: a door, what is heard at it, and what a token is worth."""
 
 import asyncio
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -16,9 +15,13 @@ from chatlib.lab.exercises.exercise import Exercise, Repair, Stage, run
 from chatlib.lab.exercises.prediction import Line, Prediction
 from chatlib.lab.exercises.stage import NothingCameError, WrongAnswerError
 from chatlib.lab.trace import Packet
+from chatlib.lab.wire import LabTimeoutError
+from chatlib.lab.words import as_json, enumerated
 from chatlib.server import ChatServer
 
 _SENTENCE = "The passcode is wrong."
+# What python-socketio says where a handler raises Python's own ConnectionRefusedError.
+_BUILT_IN = "Connection refused by server"
 
 
 async def _knock(stage: Stage, name: str, auth: Any) -> tuple[Any, Any]:
@@ -47,36 +50,58 @@ class _Callers:
 async def _the_door(answer: Callable[..., Any], stage: Stage, scene: _Callers) -> None:
     await run(answer, stage.io)
     for auth in scene.right:
-        client, reason = await _knock(stage, scene.friend, auth)
-        if not client:
-            stage.fail(
-                f"{scene.friend} came with {auth} and should have been let in; told: {reason!r}."
-            )
+        await _opens(stage, scene.friend, auth)
     for auth in scene.wrong:
         client, reason = await _knock(stage, scene.stranger, auth)
         came = f"{scene.stranger} came with {'no auth' if auth is None else f'the auth {auth!r}'}"
         if client:
             stage.fail(f"{came} and was let in.")
+        if reason == _BUILT_IN:
+            stage.fail(
+                f'{came} and should have been told "{_SENTENCE}". Python\'s own '
+                "ConnectionRefusedError tells nobody anything: import the one of "
+                "socketio.exceptions."
+            )
         if reason != _SENTENCE:
             stage.fail(f'{came} and should have been told "{_SENTENCE}", not {reason!r}.')
         await stage.lab.settle()
+    await _opens(stage, scene.friend, scene.right[-1], ", after others who were refused,")
+
+
+async def _opens(stage: Stage, name: str, auth: Any, after: str = "") -> None:
+    client, reason = await _knock(stage, name, auth)
+    if not client:
+        stage.fail(f"{name} came with {auth}{after} and should have been let in; told: {reason!r}.")
 
 
 @dataclass(frozen=True)
 class _Guests:
-    """Who is known, who is not, and whether the stranger comes with an ``auth`` like the others."""
+    """Who is known, two who are not, and what differs between the scenes.
+
+    Attributes:
+        first: Who comes first.
+        second: Who comes next.
+        third: Who comes after the strangers.
+        strangers: Who waits at the door.
+        with_auth: Whether the strangers come with an ``auth`` like the others.
+        is_tab: Whether the third comes with the ``auth`` of the first.
+        texts: What is said.
+    """
 
     first: str
     second: str
     third: str
-    stranger: str
+    strangers: tuple[str, str]
     with_auth: bool
+    is_tab: bool
     texts: tuple[str, str, str]
 
 
 async def _at_the_door(answer: Callable[..., Any], stage: Stage, scene: _Guests) -> None:
     asked, answered = asyncio.Event(), asyncio.Event()
     cards = {name: uuid4().hex for name in (scene.first, scene.second, scene.third)}
+    if scene.is_tab:
+        cards[scene.third] = cards[scene.first]
     are_asked_for = []
 
     async def is_known(auth: Any) -> bool:
@@ -102,6 +127,17 @@ async def _at_the_door(answer: Callable[..., Any], stage: Stage, scene: _Guests)
         await stage.clear()
         return client
 
+    async def knock(name: str) -> asyncio.Task[Any]:
+        asked.clear()
+        auth = {"card": uuid4().hex} if scene.with_auth else None
+        knocking = asyncio.create_task(_knock(stage, name, auth))
+        await _first_of(knocking, asked)
+        return knocking
+
+    def keep_out(name: str, knocking: asyncio.Task[Any]) -> None:
+        if knocking.done() and knocking.result()[0]:
+            stage.fail(f"{name} is not known, and was let in.")
+
     await run(answer, stage.io, is_known)
     first, second = await let_in(scene.first), await let_in(scene.second)
     hello, secret, welcome = scene.texts
@@ -109,24 +145,26 @@ async def _at_the_door(answer: Callable[..., Any], stage: Stage, scene: _Guests)
     inside = [scene.first, scene.second]
     await stage.expect(f'{scene.first} emitted "say"', "news", by=inside, data=hello)
 
-    auth = {"card": uuid4().hex} if scene.with_auth else None
-    knocking = asyncio.create_task(_knock(stage, scene.stranger, auth))
-    await _first_of(knocking, asked)
-    # Not to settle yet: that would wait for the handler of who knocks.
+    at_the_door = {name: await knock(name) for name in scene.strangers}
+    has_come = {name: knocking.done() for name, knocking in at_the_door.items()}
+    # Not to settle yet: that would wait for the handlers of who knocks.
     await stage.call(second, "say", secret)
     answered.set()
-    stranger, _ = await knocking
+    await asyncio.wait(at_the_door.values())
     asked.clear()
-    after = (
-        f'{scene.second} emitted "say" while {scene.stranger}, who is not known, waited at the door'
-    )
+    for name, knocking in at_the_door.items():
+        if has_come[name]:  # and nobody has asked
+            keep_out(name, knocking)
+    who = f"{enumerated(scene.strangers)}, who are not known,"
+    after = f'{scene.second} emitted "say" while {who} waited at the door'
     await stage.expect(after, "news", by=inside, data=secret)
-    if stranger:
-        stage.fail(f"{scene.stranger} is not known, and was let in.")
+    for name, knocking in at_the_door.items():
+        keep_out(name, knocking)
 
     await let_in(scene.third)
     await second.emit("say", welcome)
-    after = f'{scene.third} came and {scene.second} emitted "say"'
+    came = f"{scene.third} came{f', with the auth of {scene.first},' * scene.is_tab}"
+    after = f'{came} and {scene.second} emitted "say"'
     await stage.expect(after, "news", by=[*inside, scene.third], data=welcome)
 
 
@@ -143,13 +181,19 @@ class _Paced(ChatServer):
     Attributes:
         early: Whether a client has its token before its ``connect`` has returned.
         before: What to call before a token is handed over early.
+        came: The socket ids of those who were let in, one after the other.
     """
 
     early = False
     before: Callable[[], None] = staticmethod(lambda: None)
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.came: list[str] = []
+
     async def connect(self, sid: str, environ: dict[str, Any], auth: Any) -> None:
         await super().connect(sid, environ, auth)
+        self.came.append(sid)
         if self.early:
             self.before()
             session = self.identity.session(self.members[sid].sender)
@@ -192,27 +236,48 @@ async def _the_second_tab(answer: Callable[..., Any], stage: Stage, scene: _Tabs
     chat.early, chat.before = scene.early, before
     running = asyncio.create_task(run(answer, first, second, stage.lab.url))
     await _first_of(running, unheard)
-    if unheard.is_set():
-        running.cancel()
-        await asyncio.wait([running])
-        stage.fail(
-            f'The {first.name} had no handler for "session" when it came: on a fast network it is '
-            "there before connect has returned."
-        )
+    if unheard.is_set():  # it may still come again, to who connects once more
+        await asyncio.wait([running], timeout=0.5)
+        is_late = not running.done() or running.exception() is not None
+        if is_late or not _are_one(chat, first, second):
+            running.cancel()
+            await asyncio.wait([running])
+            stage.fail(
+                f'The {first.name} had no handler for "session" when it came: on a fast network it '
+                "is there before connect has returned."
+            )
     try:
         await running
         await stage.deliveries(lambda _: first.connected and second.connected)
     except ConnectionError as error:
-        notes = " ".join(getattr(error, "__notes__", []))
-        stage.fail(f"A client was refused. {notes}")
+        said = [n for n in getattr(error, "__notes__", []) if n.startswith("The server said")]
+        if not said:  # it did not come to that
+            raise
+        who = second if first.connected else first
+        stage.fail(f"The {who.name} was refused. {said[0]}")
+    except LabTimeoutError:
+        if _hears(first, "session"):
+            raise
+        stage.fail(f'The {first.name} has no handler for "session", which brings the token.')
     for client in (first, second):
         if not client.connected:
             stage.fail(f"At the end, the {client.name} should be connected, and it is not.")
-    users = [chat.members[client.get_sid()].user for client in (first, second)]
-    if users[0] != users[1]:
+    if not _are_one(chat, first, second):
         stage.fail(
             f"The {first.name} and the {second.name} are two users; each came in by the passcode."
         )
+    if chat.came.index(first.get_sid()) > chat.came.index(second.get_sid()):
+        stage.fail(
+            f"The {second.name} came first: the {first.name} was to come with the passcode, and "
+            f"the {second.name} after it."
+        )
+
+
+def _are_one(chat: ChatServer, *clients: Any) -> bool:
+    """Tell whether clients are in a chat, as one user."""
+    sids = [client.get_sid() for client in clients if client.connected]
+    users = {str(member.user) for sid in sids if (member := chat.members.get(sid))}
+    return len(sids) == len(clients) and len(users) == 1
 
 
 def _hears(client: Any, event: str) -> bool:
@@ -232,26 +297,30 @@ class _Holders:
 
 
 class _Tokens:
-    """A token for each of some people, and the user that it proves."""
+    """Two tokens for each of some people, and the user that either of them proves."""
 
-    def __init__(self, users: dict[str, str]) -> None:
+    def __init__(self, users: dict[str, str], sign: Callable[[], str]) -> None:
         self.users = users
-        self.tokens = {name: f"{user}.{name[::-1]}.8TX5" for name, user in users.items()}
+        self.tokens = {
+            name: [f"{user}.{name[::-1]}.{sign()}" for _ in range(2)]
+            for name, user in users.items()
+        }
 
-    def auth(self, name: str) -> dict[str, str]:
+    def auth(self, name: str, number: int = 0) -> dict[str, str]:
         """Return what somebody comes with: a token, a name, and a ``user`` that is not believed."""
-        return {"token": self.tokens[name], "name": name, "user": "u-0"}
+        return {"token": self.tokens[name][number], "name": name, "user": "u-0"}
 
     def user_of(self, auth: Any) -> str | None:
         """Return the user whose token somebody has, or None."""
         token = auth.get("token") if isinstance(auth, dict) else None
-        return next((self.users[name] for name in self.users if self.tokens[name] == token), None)
+        return next((self.users[name] for name in self.users if token in self.tokens[name]), None)
 
     def check_kept(self, stage: Stage, after: str, packets: Iterable[Packet]) -> None:
         """See that nobody has heard somebody else's token."""
         for packet in packets:
-            for owner, token in self.tokens.items():
-                if packet.target != owner and token in json.dumps(packet.data):
+            for owner, tokens in self.tokens.items():
+                data = as_json(packet.data)
+                if packet.target != owner and any(token in data for token in tokens):
                     stage.fail(
                         f'After {after}, {packet.target} heard "{packet.event}" with the token '
                         f"of {owner} in it: whoever has that is {owner}."
@@ -259,14 +328,9 @@ class _Tokens:
 
 
 async def _a_present(answer: Callable[..., Any], stage: Stage, scene: _Holders) -> None:
-    tokens = _Tokens({name: uuid4().hex[:8] for name in scene.texts})
+    tokens = _Tokens({name: uuid4().hex[:8] for name in scene.texts}, lambda: uuid4().hex)
     await run(answer, stage.io, tokens.user_of)
-    clients = []
-    for name in scene.texts:
-        client, _ = await _knock(stage, name, tokens.auth(name))
-        if not client:
-            stage.fail(f"{name} has a token, and was not let in.")
-        clients.append(client)
+    clients = [await _come(stage, tokens, name) for name in scene.texts]
     stranger, _ = await _knock(stage, scene.stranger, scene.stranger_auth)
     if stranger:
         stage.fail(f"{scene.stranger} has no token, and was let in.")
@@ -274,6 +338,58 @@ async def _a_present(answer: Callable[..., Any], stage: Stage, scene: _Holders) 
     for client in clients:
         await client.emit("say", scene.texts[client.name])
         await _judge_news(stage, scene, tokens, client.name)
+    await _compare_tokens(stage, scene, tokens, clients[0], clients[1:])
+
+
+async def _come(stage: Stage, tokens: _Tokens, name: str, number: int = 0) -> Any:
+    client, _ = await _knock(stage, name, tokens.auth(name, number))
+    if not client:
+        stage.fail(f"{name} has a token, and was not let in.")
+    return client
+
+
+async def _compare_tokens(
+    stage: Stage, scene: _Holders, tokens: _Tokens, client: Any, others: list[Any]
+) -> None:
+    """See that what others hear is the same with either token of somebody.
+
+    What is made from a token, in whatever code, comes and goes with it; ids and times do not.
+    """
+    heard: list[tuple[str, str, Any]] = []
+    for other in others:
+        other.on("*", lambda event, *data, who=other.name: heard.append((who, event, data)))
+    name, rounds = client.name, []
+    for number in (0, 1, 0, 1):
+        await client.disconnect()
+        await stage.clear()
+        heard.clear()
+        client = await _come(stage, tokens, name, number)
+        await client.emit("say", scene.texts[name])
+        await stage.deliveries(
+            lambda found: {p.target for p in found if p.event == "news"} >= scene.texts.keys()
+        )
+        heard.sort(key=lambda one: one[:2])
+        rounds.append((_leaves(heard), [*heard]))
+    for path in rounds[0][0]:
+        one, other, again, once_more = (leaves.get(path) for leaves, _ in rounds)
+        if one == again and other == once_more and one != other:
+            who, event, _ = rounds[0][1][path[0]]
+            stage.fail(
+                f'{who} heard "{event}" with something in it that is made from the token of '
+                f"{name}: whoever can undo that is {name}."
+            )
+
+
+def _leaves(data: Any, path: tuple[Any, ...] = ()) -> dict[tuple[Any, ...], Any]:
+    """Return what is in data and is no list or object, by the way to it."""
+    match data:
+        case dict():
+            parts: Iterable[tuple[Any, Any]] = data.items()
+        case list() | tuple():
+            parts = enumerate(data)
+        case _:
+            return {path: data}
+    return {key: value for at, part in parts for key, value in _leaves(part, (*path, at)).items()}
 
 
 async def _judge_news(stage: Stage, scene: _Holders, tokens: _Tokens, name: str) -> None:
@@ -306,7 +422,7 @@ async def _judge_news(stage: Stage, scene: _Holders, tokens: _Tokens, name: str)
 
 
 async def _show_the_present(answer: Callable[..., Any], stage: Stage) -> None:
-    tokens = _Tokens({"alice": "u-1", "dave": "u-4"})
+    tokens = _Tokens({"alice": "u-1", "dave": "u-4"}, lambda: "8TX5")
     await run(answer, stage.io, tokens.user_of)
     alice = await stage.join("alice", auth=tokens.auth("alice"))
     await stage.join("dave", auth=tokens.auth("dave"))
@@ -385,6 +501,7 @@ def answer(io):
                     {"passcode": ["tea"]},
                     "tea",
                     ["passcode", "tea"],
+                    [["passcode", "tea"]],
                 ),
             ),
             _Callers(
@@ -393,6 +510,8 @@ def answer(io):
                 ({"name": "mallory", "passcode": "tea"}, {"passcode": "tea", "userId": 7}),
                 (
                     {"passcode": "Tea"},
+                    {"passcode": " tea"},
+                    {"passcode": "tea\n"},
                     {"passcode": None},
                     {"passcode": {"tea": 1}},
                     {"passcode": True},
@@ -434,8 +553,24 @@ def answer(io, is_known):
         praise="Who is not in the room yet is not among those who are reached.",
         play=_at_the_door,
         scenes=(
-            _Guests("alice", "bob", "carol", "dave", True, ("hello", "a secret", "welcome")),
-            _Guests("heidi", "erin", "frank", "mallory", False, ("tea?", "PIN 0815", "milk?")),
+            _Guests(
+                "alice",
+                "bob",
+                "carol",
+                ("dave", "eve"),
+                with_auth=True,
+                is_tab=False,
+                texts=("hello", "a secret", "welcome"),
+            ),
+            _Guests(
+                "heidi",
+                "erin",
+                "frank",
+                ("mallory", "trudy"),
+                with_auth=False,
+                is_tab=True,
+                texts=("tea?", "PIN 0815", "milk?"),
+            ),
         ),
     ),
     Exercise(

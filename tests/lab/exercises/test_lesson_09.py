@@ -63,7 +63,30 @@ async def test_09_1():
             ),
             (  # Python's own exception of that name
                 door(f"if not auth or auth.get('passcode') != 'tea': {REFUSE}", before=""),
-                "not 'Connection refused by server'",
+                "Python's own ConnectionRefusedError tells nobody anything",
+            ),
+            (
+                door(
+                    "if not isinstance(auth, dict) or str(auth.get('passcode')).strip() != 'tea': "
+                    f"{REFUSE}"
+                ),
+                "mallory came with the auth {'passcode': ' tea'} and was let in",
+            ),
+            (  # pairs are no object
+                door(
+                    "try: right = dict(auth)['passcode'] == 'tea'\n"
+                    "        except Exception: right = False\n"
+                    f"        if not right: {REFUSE}"
+                ),
+                "dave came with the auth [['passcode', 'tea']] and was let in",
+            ),
+            (  # the door closes after some have come
+                door(
+                    "io.came = getattr(io, 'came', 0) + 1\n"
+                    "        right = isinstance(auth, dict) and auth.get('passcode') == 'tea'\n"
+                    f"        if not right or io.came > 3: {REFUSE}"
+                ),
+                ", after others who were refused, and should have been let in",
             ),
             (  # the exception is made, and not raised
                 door(
@@ -135,13 +158,13 @@ async def test_09_2():
     await check_exercise(
         exercise("09.2"),
         wrong=[
-            (known("await io.emit('news', text)"), 'dave should not have heard "news"'),
+            (known("await io.emit('news', text)"), 'dave and eve should not have heard "news"'),
             (
                 say(
                     "await io.enter_room(sid, 'inside'); return await is_known(auth)",
                     inside,
                 ),
-                "while dave, who is not known, waited at the door",
+                "while dave and eve, who are not known, waited at the door",
             ),
             (known(inside), "Nobody did"),
             (
@@ -206,6 +229,43 @@ async def test_09_2():
                 say("if not await is_known(auth['card']): return False", inside),
                 "is_known was asked for something else",
             ),
+            (  # only the last at the door is left out
+                say(
+                    "door.append(sid); known = await is_known(auth); door.remove(sid)\n"
+                    "        return known",
+                    "await io.emit('news', text, skip_sid=door[-1] if door else None)",
+                    inside="door = []",
+                ),
+                'dave should not have heard "news"',
+            ),
+            (  # one socket for each auth
+                say(
+                    f"{ask}friends[str(auth)] = sid",
+                    "await io.emit('news', text, to=[*friends.values()])",
+                    inside="friends = {}",
+                ),
+                'with the auth of heidi, and erin emitted "say", heidi should have heard "news"',
+            ),
+            (  # the first answer is everybody's
+                say(
+                    "if not known: known.append(await is_known(auth))\n"
+                    "        if not known[0]: return False\n"
+                    "        await io.enter_room(sid, 'inside')",
+                    inside,
+                    inside="known = []",
+                ),
+                "dave is not known, and was let in",
+            ),
+            (
+                say(
+                    "async def ask():\n            if not await is_known(auth): "
+                    "await io.disconnect(sid)\n            else: "
+                    "await io.enter_room(sid, 'inside')\n"
+                    "        io.start_background_task(ask)",
+                    inside,
+                ),
+                "dave is not known, and was let in",
+            ),
             (
                 say(f"{ask}io.enter_room(sid, 'inside')", inside),
                 "`io.enter_room(...)` was not awaited",
@@ -234,6 +294,12 @@ async def test_09_2():
                 f"{ask}friends.add(sid)",
                 "if friends: await io.emit('news', text, to=[*friends])",
                 inside="friends = set()",
+            ),
+            say(
+                "door.add(sid)\n        if await is_known(auth): door.discard(sid)\n"
+                "        else: return False",
+                "await io.emit('news', text, skip_sid=[*door])",
+                inside="door = set()",
             ),
             say(
                 f"{ask}friends.append(sid)",
@@ -345,7 +411,47 @@ async def test_09_3():
                     connect,
                     "await phone.connect(url, auth={'passcode': 'tea', 'token': 'laptop'})",
                 ),
-                "The token is not valid.",
+                "The phone was refused. The server said: {'message': 'The token is not valid.'}",
+            ),
+            (  # the other way round
+                tabs(
+                    "@phone.on('session')",
+                    "async def session(mine):",
+                    "    await laptop.connect(url, auth={'token': mine['token']})",
+                    "await phone.connect(url, auth={'passcode': 'tea'})",
+                ),
+                "The phone came first",
+            ),
+            (
+                tabs(
+                    "@laptop.on('session')",
+                    "async def session(mine):",
+                    "    await laptop.connect(url, auth={'token': mine['token']})",
+                    connect,
+                ),
+                "Your code raised ConnectionError: Already connected.",
+            ),
+            (
+                "import asyncio\n\n\n"
+                + tabs(
+                    "came = asyncio.get_running_loop().create_future()",
+                    "phone.on('session', came.set_result)",
+                    connect,
+                    "mine = await came",
+                    phone,
+                ),
+                'The laptop has no handler for "session", which brings the token.',
+            ),
+            (  # as if nothing had been missed
+                "import asyncio\n\n\n"
+                + tabs(
+                    connect,
+                    "mine = {}",
+                    "laptop.on('session', mine.update)",
+                    "await asyncio.sleep(0.2)",
+                    "await phone.connect(url, auth={'passcode': 'tea'} | mine)",
+                ),
+                'The desk had no handler for "session" when it came',
             ),
         ],
         right=[
@@ -383,6 +489,24 @@ async def test_09_3():
                 "    asyncio.create_task(phone.connect(url, auth=auth))",
                 "laptop.on('session', session)",
                 connect,
+            ),
+            "import asyncio\n\n\n"
+            + tabs(  # too late for the first session, and in time for the second
+                connect,
+                "await laptop.disconnect()",
+                "came = asyncio.get_running_loop().create_future()",
+                "laptop.on('session', came.set_result)",
+                connect,
+                "mine = await came",
+                phone,
+            ),
+            "import asyncio\n\n\n"
+            + tabs(
+                "came = asyncio.get_running_loop().create_future()",
+                "laptop.on('session', came.set_result)",
+                "async def second():",
+                "    await phone.connect(url, auth=await came)",
+                "await asyncio.gather(second(), laptop.connect(url, auth={'passcode': 'tea'}))",
             ),
             tabs(
                 "@laptop.on('*')",
@@ -498,6 +622,29 @@ async def test_09_5():
                 "dave has no token, and was let in",
             ),
             (present(clean, options="to=sid"), 'bob should have heard "news" once'),
+            *(
+                (
+                    present(leaky, f"{{'text': text, 'from': me | {{'token': {token}}}}}"),
+                    'bob heard "news" with something in it that is made from the token of alice',
+                )
+                for token in (
+                    "me['token'][::-1]",
+                    "me['token'].upper()",
+                    "me['token'].encode().hex()",
+                    "me['token'].encode()[::-1]",
+                    "[ord(character) for character in me['token']]",
+                    "{me['token'][1:]: 1}",
+                    "me['token'][-4:]",
+                )
+            ),
+            (
+                present(
+                    leaky,
+                    before="token = me.pop('token', '')\n"
+                    "        await io.emit('typing', token[::-1], to='inside')",
+                ),
+                'bob heard "typing" with something in it that is made from the token of alice',
+            ),
             (
                 present(f"{clean}; await io.emit('hello', auth, to='inside')"),
                 'After all had come, alice heard "hello" with the token of bob in it',
@@ -518,6 +665,15 @@ async def test_09_5():
                 f"{clean}; await io.emit('hello', user, to=sid)",
                 "{'text': text, 'from': me | {'id': sid}, 'n': len(text)}",
                 "room='inside'",
+            ),
+            present(leaky, "{'text': text, 'from': me | {'token': '***'}}"),
+            "import random\nimport time\n\n\n"
+            + present(  # what differs each time, without a token
+                f"{clean}; count.append(sid); await io.emit('joined', len(count))",
+                "{'text': text, 'from': me, 'at': int(time.time() * 100), 'r': random.random()}",
+            ).replace("    @io", "    count = []\n\n    @io", 1),
+            present(
+                f"{clean}; await io.emit('session', {{'token': auth['token']}}, to=sid)",
             ),
             (
                 "people = {}\n\n\ndef answer(io, user_of):\n"
