@@ -115,6 +115,13 @@ async def test_06_1():
             ),
             (
                 typing(
+                    "await io.emit('typing', group, to=group_room(group), skip_sid=sid)",
+                    "await io.close_room(group_room(group))",
+                ),
+                "After alice emitted \"typing\" again for the group 'tea'",
+            ),
+            (
+                typing(
                     "rooms = [f'room:{group}', f'user:{group}']",
                     "await io.emit('typing', group, to=rooms, skip_sid=sid)",
                 ),
@@ -243,6 +250,10 @@ async def test_06_2():
             (
                 welcome("await client.emit('message', ({'text': 'hello'}, {'others': True}))"),
                 'the server refuses it: "One argument was expected, 2 came."',
+            ),
+            (
+                welcome(f"await client.emit('message', {hello})", "await client.disconnect()"),
+                "carol is not connected any more",
             ),
             (
                 welcome("await client.emit('message', {'text': 'hello', 'room': 'everyone'})"),
@@ -503,8 +514,9 @@ async def test_06_4():
             (guess((2, [])), "phone heard it, and your guess leaves them out"),
             (guess((2, ["alice", "phone"])), "A note to oneself"),
             (guess((2, ["phone", "phone"])), "phone heard it once, not twice"),
-            (guess((3, [])), 'makes "user:2" of the number and of the text'),
+            (guess((3, [])), 'makes "user:2" of 2 and of "2"'),
             (guess((4, ["alice", "phone", "bob-2", "carol"])), "refuses a message with two"),
+            (guess((3, ["bob", "bob-2", "carol"])), "and whoever sends is skipped."),
             (guess((4, ["dave"])), "names 'dave'; there are"),
             ("answer = ['alice']", "A guess is a dict"),
         ],
