@@ -1,5 +1,6 @@
 """The exercises of lesson 03: everyone, only you, everyone but you."""
 
+from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from chatlib.lab.exercises.exercise import Exercise, Repair, Stage, run
 from chatlib.lab.exercises.prediction import Line, Prediction
 from chatlib.lab.exercises.stage import NothingCameError
+from chatlib.lab.words import as_json, enumerated
 
 
 @dataclass(frozen=True)
@@ -23,11 +25,52 @@ class _Talk:
 
     async def join(self, stage: Stage) -> dict[str, Any]:
         """Connect the clients, and return them by their names."""
-        return {client.name: client for client in await stage.join(*self.names)}
+        joined = await stage.join(*self.names)
+        return {one.name: one for one in (joined if len(self.names) > 1 else [joined])}
 
     def others(self, name: str) -> list[str]:
         """Return the names of all but one."""
         return [other for other in self.names if other != name]
+
+    def after(self, name: str, event: str) -> str:
+        """Return that somebody emitted an event, as the beginning of a sentence."""
+        return f'{name}{"" if self.others(name) else ", alone on the server,"} emitted "{event}"'
+
+
+_Heard = tuple[str, str, tuple[Any, ...]]
+
+
+async def _at_once(
+    stage: Stage,
+    clients: dict[str, Any],
+    event: str,
+    wanted: Callable[[str, str], list[_Heard]],
+) -> None:
+    """See what is heard when all clients emit an event at once, each with a text of its own.
+
+    Args:
+        stage: Where the clients are.
+        clients: The clients, by their names.
+        event: What they emit.
+        wanted: Returns what is to be heard when somebody has emitted a text: who hears it, the
+            event and its data.
+    """
+    texts = {name: f"{event} of {name}" for name in clients}
+    for name, client in clients.items():
+        await client.emit(event, texts[name])
+    heard = [one for name, text in texts.items() for one in wanted(name, text)]
+    should = Counter((who, what, as_json(data)) for who, what, data in heard)
+    events = {what for _, what, _ in heard}
+    packets = await stage.deliveries(
+        lambda found: sum(packet.event in events for packet in found) >= len(heard)
+    )
+    did = Counter((p.target, p.event, as_json(p.data)) for p in packets if p.event in events)
+    for found, kind in ((should - did, "should have"), (did - should, "should not have")):
+        for who, what, data in found:
+            stage.fail(
+                f'When {enumerated(clients)} emitted "{event}" at once, {who} {kind} heard '
+                f'"{what}"{" with " * bool(data)}{data}.'
+            )
 
 
 async def _only_the_asker(answer: Callable[..., Any], stage: Stage, talk: _Talk) -> None:
@@ -36,6 +79,7 @@ async def _only_the_asker(answer: Callable[..., Any], stage: Stage, talk: _Talk)
     for name, text in talk.said:
         await clients[name].emit("question", text)
         await stage.expect(f'{name} emitted "question"', "answer", by=[name], data=text)
+    await _at_once(stage, clients, "question", lambda name, text: [(name, "answer", (text,))])
 
 
 async def _everyone_but_the_teller(answer: Callable[..., Any], stage: Stage, talk: _Talk) -> None:
@@ -43,7 +87,13 @@ async def _everyone_but_the_teller(answer: Callable[..., Any], stage: Stage, tal
     clients = await talk.join(stage)
     for name, text in talk.said:
         await clients[name].emit("joke", text)
-        await stage.expect(f'{name} emitted "joke"', "laugh", by=talk.others(name), data=text)
+        await stage.expect(talk.after(name, "joke"), "laugh", by=talk.others(name), data=text)
+    await _at_once(
+        stage,
+        clients,
+        "joke",
+        lambda name, text: [(other, "laugh", (text,)) for other in talk.others(name)],
+    )
 
 
 async def _score(answer: Callable[..., Any], stage: Stage, talk: _Talk) -> None:
@@ -52,6 +102,15 @@ async def _score(answer: Callable[..., Any], stage: Stage, talk: _Talk) -> None:
     for name, team in talk.said:
         await clients[name].emit("goal", team)
         await _scored(stage, name, team, talk.names)
+    await _at_once(
+        stage,
+        clients,
+        "goal",
+        lambda name, team: [
+            *((other, "score", (team,)) for other in talk.names),
+            (name, "well done", ()),
+        ],
+    )
 
 
 async def _scored(stage: Stage, name: str, team: str, everyone: Collection[str]) -> None:
@@ -84,7 +143,13 @@ async def _typing(answer: Callable[..., Any], stage: Stage, talk: _Talk) -> None
     clients = await talk.join(stage)
     for name, nick in talk.said:
         await clients[name].emit("typing", nick)
-        await stage.expect(f'{name} emitted "typing"', "is typing", by=talk.others(name), data=nick)
+        await stage.expect(talk.after(name, "typing"), "is typing", by=talk.others(name), data=nick)
+    await _at_once(
+        stage,
+        clients,
+        "typing",
+        lambda name, nick: [(other, "is typing", (nick,)) for other in talk.others(name)],
+    )
 
 
 async def _typing_demo(answer: Callable[..., Any], stage: Stage) -> None:
@@ -116,7 +181,21 @@ def answer(io):
         scenes=(
             _Talk(
                 ("alice", "bob", "carol"),
-                (("bob", "what is io?"), ("carol", "and sid?"), ("alice", "and to?")),
+                (
+                    ("bob", "what is io?"),
+                    ("carol", "and sid?"),
+                    ("alice", "and to?"),
+                    ("bob", "aha"),
+                ),
+            ),
+            _Talk(
+                ("grace", "heidi", "ivan"),
+                (
+                    ("ivan", "Is anybody here, and what is it that you do?"),
+                    ("heidi", "and you?"),
+                    ("grace", "and you?"),
+                    ("heidi", "why?"),
+                ),
             ),
             _Talk(("frank", "erin"), (("erin", "who is there?"), ("frank", "since when?"))),
         ),
@@ -144,9 +223,15 @@ def answer(io):
                 (("alice", "knock knock"), ("carol", "who is there?"), ("bob", "a cat")),
             ),
             _Talk(
-                ("grace", "frank", "erin", "dave"),
-                (("erin", "a byte walks into a bar"), ("grace", "ouch")),
+                ("grace", "frank", "erin", "dave", "heidi"),
+                (
+                    ("erin", "A byte walks into a bar"),
+                    ("grace", "ouch"),
+                    ("heidi", "ouch"),
+                    ("erin", "ouch"),
+                ),
             ),
+            _Talk(("ivan",), (("ivan", "is this thing on?"),)),
         ),
     ),
     Exercise(
@@ -168,7 +253,10 @@ def answer(io):
         praise="One event in, two emissions out, each with an address of its own.",
         play=_score,
         scenes=(
-            _Talk(("alice", "bob", "carol"), (("alice", "red"), ("carol", "blue"))),
+            _Talk(
+                ("alice", "bob", "carol"),
+                (("alice", "red"), ("carol", "blue"), ("bob", "red"), ("alice", "red")),
+            ),
             _Talk(("frank", "erin"), (("erin", "the owls"), ("frank", "the foxes"))),
         ),
     ),
@@ -247,7 +335,9 @@ def answer(io):
             _Talk(
                 ("alice", "bob", "carol"), (("alice", "Alice"), ("bob", "Bob"), ("carol", "Caro"))
             ),
-            _Talk(("grace", "erin"), (("erin", "E."), ("grace", "E."), ("erin", "Erin"))),
+            _Talk(("grace", "erin"), (("erin", "E."), ("grace", "E."), ("erin", "E."))),
+            _Talk(("ivan", "heidi"), (("heidi", "Alice"), ("ivan", "Bob"))),
+            _Talk(("judy",), (("judy", "Judy"),)),
         ),
         demo=_typing_demo,
     ),

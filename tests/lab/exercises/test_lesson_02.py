@@ -1,4 +1,3 @@
-import gc
 from functools import partial
 
 import pytest
@@ -46,6 +45,29 @@ async def test_02_1():
                 'sent "area", and the server has no handler for it; it has one for "Area"',
             ),
             (server("pass"), 'alice sent "area", and the server has no handler for it'),
+            (area("return int(width) * int(height)"), "have been 7.5, but it was 6."),
+            (area("return int(width * height)"), "have been 7.5, but it was 7."),
+            (area("return width * height % 1000"), "have been 5400, but it was 400."),
+            (
+                server(
+                    "areas = {}",
+                    "@io.on('area')",
+                    "async def handle(sid, width, height):",
+                    "    return areas.setdefault(width, width * height)",
+                ),
+                "with 7 and 2, the answer should have been 14, but it was 49.",
+            ),
+            (
+                server(
+                    "asked = []",
+                    "@io.on('area')",
+                    "async def handle(sid, *size):",
+                    "    asked.append(size)",
+                    "    await io.call('ready?', to=sid)",
+                    "    return asked[-1][0] * asked[-1][1]",
+                ),
+                'After alice called "area" with 3 and 4, and somebody else at the same moment',
+            ),
             (
                 server(
                     "async def times(x, y):",
@@ -123,6 +145,14 @@ async def test_02_2():
             (paint('await alice.emit("paint", "red", "3, 4")'), "raised BadNamespaceError"),
             (paint('await alice.emit("paint", "red", 3, 4, 5)'), "one value: for several"),
             (paint('await alice.emit("paint")'), "There were 0: none."),
+            (
+                paint('await alice.emit("paint", ("red", {[3, 4]}))'),
+                "Your code raised TypeError: unhashable type: 'list'",
+            ),
+            (
+                'async def answer():\n    await alice.emit("paint", ("red", [3, 4]))\n',
+                "Your code raised TypeError: answer() takes 0 positional arguments but 1 was given",
+            ),
             (paint('await alice.emit("paint", ("blue", [3, 4]))'), "There were 2: 'blue', [3, 4]."),
             (paint('await alice.emit("paint", ([3, 4], "red"))'), "There were 2: [3, 4], 'red'."),
             (paint('await alice.emit("paint", ("red", {3, 4}))'), "not JSON serializable"),
@@ -216,6 +246,31 @@ async def test_02_3():
                 "After bob emitted",
             ),
             (
+                server(
+                    "last = {}",
+                    "@io.on('hello')",
+                    "async def handle(sid):",
+                    "    last['name'] = await io.call('name?', to=sid)",
+                    "    await io.emit('welcome', to=sid)",
+                    "    await io.call('ready?', to=sid)",
+                    "    await io.emit('joined', last['name'])",
+                ),
+                'When alice and bob emitted "hello" at once, everyone should have heard "joined"',
+            ),
+            (
+                server(
+                    "busy = []",
+                    "@io.on('hello')",
+                    "async def handle(sid):",
+                    "    if not busy:",
+                    "        busy.append(sid)",
+                    f"        {ASK}",
+                    f"        {TELL}",
+                    "        busy.clear()",
+                ),
+                'When alice and bob emitted "hello" at once, everyone should have heard "joined"',
+            ),
+            (
                 handler("Hello", "sid", ASK, TELL),
                 'alice sent "hello", and the server has no handler for it',
             ),
@@ -265,6 +320,20 @@ async def test_02_3():
                 "workers = []",
                 before="import asyncio\n",
             ),
+            server(
+                "lock = asyncio.Lock()",
+                "@io.event",
+                "async def hello(sid):",
+                "    async with lock:",
+                f"        {ASK}",
+                f"    {TELL}",
+                before="import asyncio\n",
+            ),
+            hello(
+                "answer = asyncio.get_running_loop().create_future()",
+                "await io.emit('name?', to=[sid], callback=answer.set_result)",
+                "await io.emit('joined', await answer)",
+            ).replace("def answer", "import asyncio\n\ndef answer"),
             hello(
                 "import asyncio",
                 "names = await asyncio.gather(io.call('name?', to=sid), asyncio.sleep(0))",
@@ -272,7 +341,6 @@ async def test_02_3():
             ),
         ],
     )
-    gc.collect()  # a forgotten coroutine, which its error keeps, is to be warned of here
 
 
 def guess(whisper, tell, double, unknown, news):
@@ -362,6 +430,28 @@ async def test_02_5():
             ),
             (forecast("io.emit('news', (weather, day))"), "`io.emit(...)` was not awaited"),
             (
+                forecast("await io.emit('news', (weather.lower(), day))"),
+                'should have carried "Sun", "all week", but it carried "sun", "all week".',
+            ),
+            (
+                server(
+                    "told = set()",
+                    "@io.event",
+                    "async def forecast(sid, *news):",
+                    "    if news not in told:",
+                    "        told.add(news)",
+                    "        await io.emit('news', news)",
+                ),
+                'After frank emitted "forecast" with "fog" and "tonight"',
+            ),
+            (
+                forecast(
+                    "for one in [one for one, _ in io.manager.get_participants('/', None)][:3]:",
+                    "    await io.emit('news', (weather, day), to=one)",
+                ),
+                'heidi should have heard "news" and did not',
+            ),
+            (
                 handler("forecast", "sid, told", "await io.emit('news', told)"),
                 "TypeError",
             ),
@@ -383,6 +473,15 @@ async def test_02_5():
                 "return 'thanks'",
             ),
             forecast("io.start_background_task(io.emit, 'news', data=(weather, day))"),
+            server(
+                "@io.event",
+                "async def connect(sid, environ):",
+                "    await io.enter_room(sid, 'all')",
+                "@io.on('*')",
+                "async def anything(event, sid, *told):",
+                "    if event == 'forecast':",
+                "        await io.emit('news', told, 'all')",
+            ),
             server(
                 "@io.event",
                 "def forecast(who, *told):",

@@ -65,6 +65,45 @@ def later(event, emission):
     )
 
 
+def while_it_waits(event, body):
+    """Return an answer that shares what it notes with the handler's next call, and then waits."""
+    return server(
+        "last = {}",
+        f"@io.on({event!r})",
+        "async def handle(sid, text):",
+        "    last['sid'] = sid",
+        "    await io.call('ready?', to=sid)",
+        f"    {body}",
+    )
+
+
+def once_for(key, event, body):
+    """Return an answer that does it once for each of something."""
+    return server(
+        "seen = set()",
+        f"@io.on({event!r})",
+        "async def handle(sid, text):",
+        f"    if {key} not in seen:",
+        f"        seen.add({key})",
+        f"        {body}",
+    )
+
+
+def to_others_of(event, heard, condition="True"):
+    """Return an answer that addresses a list of those who are not the sender."""
+    return server(
+        "there = []",
+        "@io.event",
+        "def connect(sid, environ, auth):",
+        "    there.append(sid)",
+        f"@io.on({event!r})",
+        "async def handle(sid, text):",
+        "    others = [one for one in there if one != sid]",
+        f"    if {condition}:",
+        f"        await io.emit({heard!r}, text, to=others)",
+    )
+
+
 def to_each(event, condition, emission):
     """Return an answer that goes through all that are there, one by one."""
     return handler(
@@ -118,6 +157,36 @@ async def test_03_1():
                 'bob sent "question", and the server has no handler for it; it has one for "Q',
             ),
             (question("await sid.emit('answer', text)"), "AttributeError"),
+            (
+                once_for("sid", "question", "await io.emit('answer', text, to=sid)"),
+                'After bob emitted "question", bob should have heard "answer". Nobody did.',
+            ),
+            (
+                once_for("text", "question", "await io.emit('answer', text, to=sid)"),
+                'After grace emitted "question", grace should have heard "answer". Nobody did.',
+            ),
+            (
+                server(
+                    "askers = {}",
+                    "@io.on('question')",
+                    "async def handle(sid, text):",
+                    "    await io.emit('answer', text, to=askers.setdefault(text, sid))",
+                ),
+                'grace should have heard "answer" and did not. What happened: heidi',
+            ),
+            (question("await io.emit('answer', text[:20], to=sid)"), "what is it that you do?"),
+            (
+                while_it_waits("question", "await io.emit('answer', text, to=last['sid'])"),
+                'emitted "question" at once, alice should have heard "answer" with "question of al',
+            ),
+            (
+                question(
+                    "await io.enter_room(sid, 'asker')",
+                    "await io.emit('answer', text, to='asker')",
+                    "await io.leave_room(sid, 'asker')",
+                ),
+                'emitted "question" at once, alice should not have heard "answer" with "question o',
+            ),
         ],
         [
             question("await io.emit('answer', text, sid)"),
@@ -171,6 +240,40 @@ async def test_03_2():
             (remembering("joke", skip_first), 'After carol emitted "joke", alice should have'),
             (remembering("joke", skip_first, -1), 'After alice emitted "joke", carol should have'),
             (
+                to_others_of("joke", "laugh"),
+                'After ivan, alone on the server, emitted "joke", ivan should not have heard',
+            ),
+            (
+                once_for("text", "joke", "await io.emit('laugh', text, skip_sid=sid)"),
+                'After heidi emitted "joke", dave, erin, frank and grace should have heard "laugh"',
+            ),
+            (joke("await io.emit('laugh', text.lower(), skip_sid=sid)"), 'carried "a byte walks'),
+            (
+                joke(
+                    "others = [one for one in io.manager.rooms['/'][None] if one != sid]",
+                    "for other in others[:3]:",
+                    "    await io.emit('laugh', text, to=other)",
+                ),
+                'heidi should have heard "laugh" and did not',
+            ),
+            (
+                while_it_waits("joke", "await io.emit('laugh', text, skip_sid=last['sid'])"),
+                'emitted "joke" at once, carol should have heard "laugh" with "joke of alice"',
+            ),
+            (
+                server(
+                    "@io.event",
+                    "async def connect(sid, environ):",
+                    "    await io.enter_room(sid, 'all')",
+                    "@io.on('joke')",
+                    "async def handle(sid, text):",
+                    "    await io.leave_room(sid, 'all')",
+                    "    await io.emit('laugh', text, to='all')",
+                    "    await io.enter_room(sid, 'all')",
+                ),
+                'emitted "joke" at once, ',
+            ),
+            (
                 to_each("joke", "True", "io.emit('laugh', text, skip_sid=sid)"),
                 'heard "laugh" more than once',
             ),
@@ -184,6 +287,7 @@ async def test_03_2():
                 "await io.emit('noise', 1)",
             ),
             joke("io.start_background_task(io.emit, 'laugh', text, skip_sid=sid)"),
+            to_others_of("joke", "laugh", "others"),
             to_each("joke", "other != sid", "io.emit('laugh', text, to=other)"),
             in_class("joke", "emit('laugh', text, skip_sid=sid)"),
             with_a_queue("joke", "await io.emit('laugh', text, skip_sid=sid)"),
@@ -233,6 +337,32 @@ async def test_03_3():
             (
                 handler("gaol", "team", SCORE, DONE),
                 'alice sent "goal", and the server has no handler for it; it has one for "gaol"',
+            ),
+            (
+                goal(
+                    "await io.enter_room(sid, team)", SCORE, "await io.emit('well done', to=team)"
+                ),
+                'After bob emitted "goal", bob alone should have heard "well done"',
+            ),
+            (
+                once_for("text", "goal", f"team = text; {SCORE}; {DONE}"),
+                'After bob emitted "goal", nobody heard anything.',
+            ),
+            (
+                once_for("sid", "goal", f"team = text; {SCORE}; {DONE}"),
+                'After alice emitted "goal", nobody heard anything.',
+            ),
+            (
+                server(
+                    "scorer = None",
+                    "@io.on('goal')",
+                    "async def handle(sid, team):",
+                    "    nonlocal scorer",
+                    "    scorer = sid",
+                    f"    {SCORE}",
+                    "    await io.emit('well done', to=scorer)",
+                ),
+                'emitted "goal" at once, alice should have heard "well done".',
             ),
             (
                 remembering("goal", f"team = text; {SCORE}; await io.emit('well done', to=first)"),
@@ -340,6 +470,25 @@ async def test_03_5():
                 ),
                 'After grace emitted "typing", erin should have heard "is typing"',
             ),
+            (
+                to_others_of("typing", "is typing"),
+                'After judy, alone on the server, emitted "typing", judy should not have heard',
+            ),
+            (
+                once_for("(sid, text)", "typing", "await io.emit('is typing', text, skip_sid=sid)"),
+                'After erin emitted "typing", grace should have heard "is typing". Nobody did.',
+            ),
+            (
+                remembering(
+                    "typing",
+                    "await io.emit('is typing', text, skip_sid=first if text == 'Alice' else sid)",
+                ),
+                'After heidi emitted "typing", ivan should have heard "is typing"',
+            ),
+            (
+                while_it_waits("typing", "await io.emit('is typing', text, skip_sid=last['sid'])"),
+                'emitted "typing" at once, carol should have heard "is typing" with "typing of al',
+            ),
             (typing("await io.emit('is typing', name)"), "alice should not have heard"),
             (typing("await io.emit('is typing', name, to=sid)"), "bob and carol should have heard"),
             (
@@ -371,6 +520,10 @@ async def test_03_5():
             ),
             typing("me = sid", "await io.emit('is typing', name, skip_sid=[me])", "return True"),
             typing(skip, "await io.emit('you are typing', to=sid)"),
+            to_others_of("typing", "is typing", "others"),
+            remembering(
+                "typing", "sids[:] = [sid]; await io.emit('is typing', text, skip_sid=sids)"
+            ),
             typing("io.start_background_task(io.emit, 'is typing', name, skip_sid=sid)"),
             in_class("typing", "emit('is typing', text, skip_sid=sid)"),
             with_a_queue("typing", "await io.emit('is typing', text, skip_sid=sid)"),
