@@ -66,6 +66,7 @@ class Client(socketio.AsyncClient):  # type: ignore[misc]
         self,
         url: str,
         headers: Mapping[str, str] | None = None,
+        auth: Any = None,
         *,
         transports: list[str] | None = None,
         wait_timeout: float | None = None,
@@ -76,9 +77,10 @@ class Client(socketio.AsyncClient):  # type: ignore[misc]
         Args:
             url: Where the server is; `Lab.url`.
             headers: More HTTP headers to send.
+            auth: What the client tells the server about itself, or a function that returns it.
             transports: ``["websocket"]`` by default, to spare each client the upgrade from polling.
             wait_timeout: How long to wait, in seconds; the lab's timeout by default.
-            **options: Passed on, for example ``auth``.
+            **options: Passed on, for example ``namespaces``.
 
         Raises:
             socketio.exceptions.ConnectionError: The server refused, or it is connected already.
@@ -96,6 +98,7 @@ class Client(socketio.AsyncClient):  # type: ignore[misc]
         connecting = super().connect(
             url,
             headers={**(headers or {}), **self._lab_headers},
+            auth=auth,
             transports=transports or ["websocket"],
             wait_timeout=timeout if reconnecting else 2 * timeout,
             **options,

@@ -171,9 +171,11 @@ def _names(guess: Any, line: str, clients: Sequence[str]) -> list[str]:
         return list(clients)
     if isinstance(guess, str):
         guess = [name for name in re.split(r"[\s,;&]+|\band\b", guess) if name]
-    names = list(guess) if isinstance(guess, Iterable) else [guess]
-    if names in ([_NOBODY], [None], [""]):
+    named = list(guess) if isinstance(guess, Iterable) else [guess]
+    if named in ([_NOBODY], [None], [""]):
         return []
+    # A client of the notebook's, `[alice]` without quotes, is meant by its name.
+    names = [getattr(name, "name", name) for name in named]
     for name in names:
         if name not in clients:
             raise _UnreadableGuessError(
@@ -189,7 +191,7 @@ def _difference(line: str, guess: Counter[str], happened: Counter[str]) -> str:
     if missed := [name for name in names if happened[name] and not guess[name]]:
         parts.append(f"{enumerated(missed)} heard it, and your guess leaves them out")
     if extra := [name for name in names if guess[name] and not happened[name]]:
-        parts.append(f"{enumerated(extra)} did not hear it, and your guess says so")
+        parts.append(f"{enumerated(extra)} did not hear it, though your guess says so")
     parts += [
         f"{name} heard it {_times(happened[name])}, not {_times(guess[name])}"
         for name in names

@@ -68,7 +68,7 @@ class Code:
         """Tell whether the answer names something that calls its code after a time."""
         tree = self.tree()
         if tree is None:
-            return True
+            return self._function is not None
         names = {getattr(node, "attr", getattr(node, "id", "")) for node in ast.walk(tree)}
         return bool(names & {"call_later", "call_at", "Timer", "Thread", "to_thread", "sleep"})
 

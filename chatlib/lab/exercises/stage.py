@@ -148,7 +148,7 @@ class Stage:
         """
         found = await self._found()
         puts_off = self._watch.code.may_act_later()
-        if puts_off:  # what nobody should hear may come later, too
+        if puts_off and not (until and not until([])):  # what nobody should hear may come, too
             await asyncio.sleep(_PUT_OFF)
             found += await self._found()
         loop = asyncio.get_running_loop()

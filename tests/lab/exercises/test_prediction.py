@@ -93,14 +93,14 @@ async def test_a_guess_with_a_line_left_open_is_not_yet(change):
         ),
         (
             {TWICE: "bob bob carol"},
-            f"{TWICE}: carol did not hear it, and your guess says so. There are two emissions.",
+            f"{TWICE}: carol did not hear it, though your guess says so. There are two emissions.",
         ),
         ({TWICE: "bob"}, f"{TWICE}: bob heard it twice, not once. There are two emissions."),
         (
             {TWICE: "alice"},
             (
                 f"{TWICE}: bob heard it, and your guess leaves them out; alice did not hear it, "
-                "and your guess says so. There are two emissions."
+                "though your guess says so. There are two emissions."
             ),
         ),
         (
@@ -120,6 +120,13 @@ async def test_what_is_no_guess(guess):
     assert verdict == Verdict(
         "wrong", "A guess is a dict: for each line, a list of the names of who hears it."
     )
+
+
+async def test_clients_of_the_notebook_are_meant_by_their_names():
+    class Client:
+        name = "bob"
+
+    assert (await talk.judge(RIGHT | {TWICE: [Client(), Client()]})).kind == "right"
 
 
 async def test_only_some_events_count():
