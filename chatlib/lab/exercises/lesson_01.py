@@ -47,12 +47,11 @@ async def _is_accepted(stage: Stage, name: str, auth: _Auth) -> bool:
         await stage.clear()
         return False
     except (TypeError, AttributeError) as error:
-        # python-socketio calls a handler that raises a TypeError once more, without auth.
         if auth is not None:
             raise
+        why = "auth is None then" if "NoneType" in str(error) else str(error)
         stage.fail(
-            f"{name} connected without auth, and the handler raised {_with_article(error)}: "
-            "auth is None then."
+            f"{name} connected without auth, and the handler raised {_with_article(error)}: {why}."
         )
     return True
 
@@ -123,8 +122,10 @@ async def _there_and_back(
     if isinstance(returned, Iterable) and not isinstance(returned, _UNORDERED):
         returned = list(returned)
         told += f" of {len(returned)}"
+    elif isinstance(returned, set | frozenset):
+        told += ", which has no order"
     if not isinstance(returned, list) or len(returned) != 2:
-        stage.fail(f"answer should return two ids, one after the other, and it returned {told}.")
+        stage.fail(f"answer should return two ids, and it returned {told}.")
     wanted_ids = (ids[0], ids[-1])
     for place, wanted, given in zip(("first", "second"), wanted_ids, returned, strict=True):
         if given != wanted:

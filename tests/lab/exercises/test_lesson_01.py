@@ -90,6 +90,10 @@ async def test_01_1():
                 "Your code raised ConnectionError: who?. Raised in the server's handler",
             ),
             (
+                connect("if not auth or 'name' not in auth: raise False"),
+                "bob connected without auth, and the handler raised a TypeError: exceptions must",
+            ),
+            (
                 connect("if not auth or 'name' not in auth: await io.disconnect(sid)"),
                 "bob connected without auth and should have been refused",
             ),
@@ -267,7 +271,7 @@ async def test_01_3():
             (
                 reconnect("a = alice.get_sid()", leave, "await alice.wait()", come_back,
                     "return {a, alice.get_sid()}"),
-                "it returned a set",
+                "it returned a set, which has no order.",
             ),
             (
                 reconnect("ids = []", "for _ in range(3):", "    ids.append(alice.get_sid())",
