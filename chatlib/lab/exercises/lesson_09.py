@@ -131,7 +131,8 @@ async def _at_the_door(answer: Callable[..., Any], stage: Stage, scene: _Guests)
         asked.clear()
         auth = {"card": uuid4().hex} if scene.with_auth else None
         knocking = asyncio.create_task(_knock(stage, name, auth))
-        await _first_of(knocking, asked)
+        # An answer may look up one after the other.
+        await _first_of(knocking, asked, 0.5)
         return knocking
 
     def keep_out(name: str, knocking: asyncio.Task[Any]) -> None:
@@ -168,10 +169,12 @@ async def _at_the_door(answer: Callable[..., Any], stage: Stage, scene: _Guests)
     await stage.expect(after, "news", by=[*inside, scene.third], data=welcome)
 
 
-async def _first_of(task: asyncio.Task[Any], event: asyncio.Event) -> None:
-    """Wait until a task has ended or an event is set."""
+async def _first_of(
+    task: asyncio.Task[Any], event: asyncio.Event, timeout: float | None = None
+) -> None:
+    """Wait until a task has ended or an event is set, or for so many seconds."""
     waiting = asyncio.create_task(event.wait())
-    await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait({task, waiting}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()
 
 

@@ -301,6 +301,14 @@ async def test_09_2():
                 "await io.emit('news', text, skip_sid=[*door])",
                 inside="door = set()",
             ),
+            say(  # one look-up after the other
+                "async with lock: known = await is_known(auth)\n"
+                "        if not known: return False\n"
+                "        await io.enter_room(sid, 'inside')",
+                inside,
+                inside="lock = asyncio.Lock()",
+                before="import asyncio\n\n\n",
+            ),
             say(
                 f"{ask}friends.append(sid)",
                 "for friend in friends: await io.emit('news', text, room=friend)",
