@@ -175,11 +175,11 @@ def _names(guess: Any, line: str, clients: Sequence[str]) -> list[str]:
     if named in ([_NOBODY], [None], [""]):
         return []
     # A client of the notebook's, `[alice]` without quotes, is meant by its name.
-    names = [getattr(name, "name", name) for name in named]
-    for name in names:
+    names = [str(getattr(name, "name", name)).casefold() for name in named]
+    for name, written in zip(names, named, strict=True):
         if name not in clients:
             raise _UnreadableGuessError(
-                f"The guess for {line} names {name!r}; there are {enumerated(clients)}."
+                f"The guess for {line} names {written!r}; there are {enumerated(clients)}."
             )
     return names
 

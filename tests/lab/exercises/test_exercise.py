@@ -337,6 +337,21 @@ async def test_what_is_never_awaited_is_named(source, call):
         )
 
 
+@pytest.mark.parametrize(
+    ("handling", "told"),
+    [
+        ("asyncio.create_task(io.emit)", "TypeError: a coroutine was expected, got a function."),
+        ("assert not text", "AssertionError."),
+        ("raise OSError(work)", "OSError: <function work>."),
+    ],
+)
+async def test_an_error_is_told_without_what_nobody_knows(handling, told):
+    verdict = await judged(HANDLER.format("", handling))
+    assert verdict.message == (
+        f"Your code raised {told} Raised in the server's handler of 'say' from alice."
+    )
+
+
 async def test_a_coroutine_is_no_background_task():
     verdict = await judged(HANDLER.format("", "io.start_background_task(io.emit('said'))"))
     assert verdict.message.startswith("`start_background_task` calls the function itself: hand it")

@@ -59,6 +59,7 @@ async def test_the_solution_is_right():
         pytest.param({EVERYONE: "alice bob carol"}, id="text with spaces"),
         pytest.param({LATE: "alice bob carol dave"}, id="everyone by name"),
         pytest.param({TWICE: "bob bob"}, id="twice"),
+        pytest.param({TWICE: ["Bob", "BOB"]}, id="capitals"),
         pytest.param({"something": "else"}, id="more than was asked"),
     ],
 )
