@@ -62,6 +62,18 @@ export const scenes = {
     assert.ok(performance.now() - began > 450);
   },
 
+  "a call without a time waits until the connection ends": async (lesson) => {
+    const { connect } = await lesson.server();
+    const [alice, bob] = await connect({}, {});
+    const ends = [];
+    const noted = alice.emitWithAck("mvoe", 3, 4).catch((error) => ends.push(error.message));
+    await lesson.settled(alice, bob);
+    assert.deepEqual(ends, []);
+    alice.disconnect();
+    await noted;
+    assert.deepEqual(ends, ["socket has been disconnected"]);
+  },
+
   "a call is answered in time": async (lesson) => {
     const { io, connect } = await lesson.server();
     io.on("connection", (socket) => socket.on("mvoe", (x, y, answer) => answer(x + y)));
