@@ -1,32 +1,31 @@
 """The exercises of lesson 04: rooms."""
 
 import asyncio
-import contextlib
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from chatlib.lab.exercises.exercise import Exercise, Repair, Stage, run
 from chatlib.lab.exercises.prediction import Line, Prediction
-from chatlib.lab.exercises.reader import Code
-from chatlib.lab.trace import Packet
+from chatlib.lab.exercises.stage import NothingCameError
+from chatlib.lab.trace import Packet, Step
+from chatlib.lab.words import enumerated
 
-# How long the server of an exercise looks things up, in seconds.
-_LOOK_UP = 0.02
-# How long to wait for what code may have put off, in seconds.
-_PUT_OFF = 0.3
-# How long to wait for a client that may first have to wait itself, in seconds.
-_PATIENCE = 1.0
+# How long the host of a game thinks about who wants to join, in seconds.
+_THINKS = 0.03
 
 
-def _let_them_join(stage: Stage) -> None:
+def _let_them_join(stage: Stage, joining: float = 0, leaving: float = 0) -> None:
+    """Handle join-room and leave-room, which may take so many seconds."""
+
     async def join_room(sid: str, room: Any) -> dict[str, bool]:
-        await asyncio.sleep(_LOOK_UP)
+        await asyncio.sleep(joining)
         await stage.io.enter_room(sid, room)
         return {"ok": True}
 
     async def leave_room(sid: str, room: Any) -> dict[str, bool]:
-        await asyncio.sleep(_LOOK_UP)
+        await asyncio.sleep(leaving)
         await stage.io.leave_room(sid, room)
         return {"ok": True}
 
@@ -40,13 +39,25 @@ async def _join(stage: Stage, names: Sequence[str]) -> list[Any]:
     return [clients[name] for name in names]
 
 
-def _knows(stage: Stage, name: str, event: str) -> bool:
-    """Tell whether a client has got an answer to an event, since the stage was last looked at."""
+def _are_in(stage: Stage, after: str, room: str, names: Sequence[str]) -> None:
+    """See who is in a room."""
+    participants = stage.io.manager.get_participants("/", room)
+    inside = sorted(stage.lab.name(sid) for sid, _ in participants)
+    if inside != sorted(names):
+        stage.fail(
+            f'After {after}, {enumerated(sorted(names))} should be in the room "{room}", and '
+            f"nobody else. Who is in it: {enumerated(inside) if inside else 'nobody'}.",
+            as_=NothingCameError,
+        )
+
+
+def _has_answer(steps: Iterable[Step], name: str, event: str) -> bool:
+    """Tell whether a client has got an answer to an event."""
     return any(
         isinstance(step, Packet)
         and (step.kind, step.target, step.event) == ("ack", name, event)
         and step.arrived
-        for step in stage.lab.trace.steps
+        for step in steps
     )
 
 
@@ -60,43 +71,25 @@ class _Arrivals:
 async def _enter(answer: Callable[..., Any], stage: Stage, scene: _Arrivals) -> None:
     await run(answer, stage.io)
     first, second, third = await _join(stage, scene.names)
-    one, two, room, other = first.name, second.name, scene.room, scene.other_room
+    one, two, three, room, other = *scene.names, scene.room, scene.other_room
     await first.emit("enter", room)
-    await _nobody_hears(answer, stage, f'{one} emitted "enter" with "{room}", the first to do so')
-    await stage.io.emit("roll call", to=room)
-    await stage.expect(
-        f'{one} entered "{room}" and the server emitted "roll call" to "{room}"',
-        "roll call",
-        by=[one],
-    )
-    await second.emit("enter", room)
-    await stage.expect(
-        f'{two} emitted "enter" with "{room}", where {one} was', "entered", by=[one], data=room
-    )
-    await stage.io.emit("roll call", to=room)
-    await stage.expect(
-        f'{two}, too, entered "{room}" and the server emitted "roll call" to "{room}"',
-        "roll call",
-        by=[one, two],
-    )
     await third.emit("enter", other)
-    await _nobody_hears(
-        answer, stage, f'{third.name} emitted "enter" with "{other}", an empty room'
-    )
+    done = f'{one} emitted "enter" with "{room}" and {three} with "{other}", two empty rooms'
+    await stage.expect(done, "entered", by=[])
+    _are_in(stage, done, room, [one])
+    _are_in(stage, done, other, [three])
+    await second.emit("enter", room)
+    done = f'{two} emitted "enter" with "{room}", where {one} was'
+    await stage.expect(done, "entered", by=[one], data=room)
+    _are_in(stage, done, room, [one, two])
     await first.emit("enter", other)
-    await stage.expect(
-        f'{one}, who is in "{room}", emitted "enter" with "{other}", where {third.name} was',
-        "entered",
-        by=[third.name],
-        data=other,
-    )
-
-
-async def _nobody_hears(answer: Callable[..., Any], stage: Stage, after: str) -> None:
-    """See that nobody hears of who entered, not even later: that would reach who enters next."""
-    if Code(answer).may_act_later():
-        await asyncio.sleep(_PUT_OFF)
-    await stage.expect(after, "entered", by=[])
+    done = f'{one}, who is in "{room}", emitted "enter" with "{other}", where {three} was'
+    await stage.expect(done, "entered", by=[three], data=other)
+    _are_in(stage, done, other, [one, three])
+    _are_in(stage, done, room, [one, two])
+    await third.emit("enter", room)
+    done = f'{three} emitted "enter" with "{room}", where {one} and {two} were'
+    await stage.expect(done, "entered", by=[one, two], data=room)
 
 
 @dataclass(frozen=True)
@@ -104,16 +97,21 @@ class _Talk:
     names: tuple[str, str, str, str]  # two in the room, one in another room, one in none
     room: str
     other_room: str
-    texts: tuple[str, str, str, str]
+    texts: tuple[str, str, str, str, str]
 
 
 async def _members_speak(answer: Callable[..., Any], stage: Stage, scene: _Talk) -> None:
     _let_them_join(stage)
     await run(answer, stage.io)
     speaker, listener, neighbour, nobody = await _join(stage, scene.names)
+    one, two, three, four = scene.names
     room, other = scene.room, scene.other_room
-    rooms = ((speaker, room), (listener, room), (speaker, other), (neighbour, other))
-    for client, joined in rooms:
+    for client, joined in (
+        (speaker, room),
+        (listener, room),
+        (speaker, other),
+        (neighbour, other),
+    ):
         await client.call("join-room", joined)
     await stage.clear()
 
@@ -127,49 +125,57 @@ async def _members_speak(answer: Callable[..., Any], stage: Stage, scene: _Talk)
                 f"After {said}, the handler should have returned {wanted}, not {returned!r}."
             )
 
-    one, two, three, four = scene.texts
-    both = [speaker.name, listener.name]
-    await say(speaker, f'who is in "{room}" and "{other}"', one, both)
-    await say(neighbour, f'who is only in "{other}"', two, [])
-    await say(nobody, "who has joined no room", three, [])
+    texts = iter(scene.texts)
+    await say(speaker, f'who is in "{room}" and "{other}"', next(texts), [one, two])
+    await say(neighbour, f'who is only in "{other}"', next(texts), [])
+    await say(listener, f'who is in "{room}"', next(texts), [one, two])
     await listener.call("leave-room", room)
+    for client in (neighbour, nobody):
+        await client.call("join-room", room)
     await stage.clear()
-    await say(listener, f'who has left "{room}"', four, [])
+    await say(listener, f'who has left "{room}"', next(texts), [])
+    await say(neighbour, f'who has joined "{room}" by now', next(texts), [one, three, four])
+    _are_in(stage, f'all have spoken in "{room}"', other, [one, three])
 
 
 @dataclass(frozen=True)
 class _Move:
     mover: str
-    other: str
-    old: str
-    new: str
+    rooms: tuple[str, ...]
+    joining: float  # how long the server takes, in seconds
+    leaving: float
 
 
 async def _move(answer: Callable[..., Any], stage: Stage, scene: _Move) -> None:
-    _let_them_join(stage)
-    client, _ = await _join(stage, (scene.mover, scene.other))
-    name, old, new = client.name, scene.old, scene.new
-    await client.call("join-room", old)
-    await stage.clear()
-    await run(answer, client, old, new)
-    unknown = [event for event in ("join-room", "leave-room") if not _knows(stage, name, event)]
+    _let_them_join(stage, scene.joining, scene.leaving)
+    client = await stage.join(scene.mover)
+    await client.call("join-room", scene.rooms[0])
+    for old, new in itertools.pairwise(scene.rooms):
+        await stage.clear()
+        sid = client.get_sid()
+        await run(answer, client, old, new)
+        events = ["join-room", "leave-room"]
+        if client.get_sid() != sid:  # it has connected again, and so left all its rooms
+            events.remove("leave-room")
+        await _see_moved(stage, client, old, new, events)
+
+
+async def _see_moved(stage: Stage, client: Any, old: str, new: str, events: Iterable[str]) -> None:
+    """See that a client has been moved, and that it knows by the answers to these events."""
+    name, steps = client.name, stage.lab.trace.steps
+    unknown = [event for event in events if not _has_answer(steps, name, event)]
     await stage.deliveries()
-    await asyncio.gather(*(stage.io.emit("roll call", room, to=room) for room in (old, new)))
-    heard = [
-        str(packet.data[0])
-        for packet in await stage.deliveries()
-        if packet.event == "roll call" and packet.target == name
-    ]
-    if heard != [new]:
+    hears = [room for room in (old, new) if room in stage.io.rooms(client.get_sid())]
+    if hears != [new]:
         stage.fail(
-            f'After your function, {name} should have heard what is sent to "{new}", and not what '
-            f'is sent to "{old}". What {name} heard: {" and ".join(map(repr, heard)) or "neither"}.'
+            f'After your function, {name} should hear what is sent to "{new}", and not what is '
+            f'sent to "{old}". What {name} hears: {" and ".join(map(repr, hears)) or "neither"}.'
         )
     if unknown:
-        events = " and ".join(f'"{event}"' for event in unknown)
+        asked = " and ".join(f'"{event}"' for event in unknown)
         stage.fail(
             f"In the end {name} was in the right room. But your function came back before the "
-            f"client had an answer to {events}, and so it could not know. emit does not wait for "
+            f"client had an answer to {asked}, and so it could not know. emit does not wait for "
             "the server, and no sleep is sure to be long enough; call waits."
         )
 
@@ -182,23 +188,26 @@ class _Game:
     room: str
 
 
-async def _set_up_game(stage: Stage, scene: _Game) -> tuple[Any, asyncio.Future[bool]]:
-    """Return the guest, and whether it knows that it is in when it starts the game."""
+async def _set_up_game(stage: Stage, scene: _Game) -> tuple[Any, list[bool]]:
+    """Return the guest, and a list of whether it knows that it is in when it starts the game."""
     io = stage.io
-    knows: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+    knows: list[bool] = []
+    recorded: list[list[Step]] = []  # the stage may look at what is recorded, and begin anew
     host, guest, _ = await _join(stage, (scene.host, scene.guest, scene.outsider))
 
     async def may_join() -> bool:
+        await asyncio.sleep(_THINKS)
         return True
 
     async def join_room(sid: str, room: Any) -> dict[str, bool]:
         await io.call("may join?", to=host.get_sid())
         await io.enter_room(sid, room)
+        recorded.append(stage.lab.trace.steps)
         return {"ok": True}
 
     async def start(sid: str, room: Any) -> dict[str, bool]:  # noqa: ARG001
-        if not knows.done():
-            knows.set_result(_knows(stage, scene.guest, "join-room"))
+        steps = itertools.chain(*recorded, stage.lab.trace.steps)
+        knows.append(_has_answer(steps, scene.guest, "join-room"))
         await io.emit("started", room, to=room)
         return {"ok": True}
 
@@ -212,11 +221,9 @@ async def _set_up_game(stage: Stage, scene: _Game) -> tuple[Any, asyncio.Future[
 async def _start_game(answer: Callable[..., Any], stage: Stage, scene: _Game) -> None:
     guest, knows = await _set_up_game(stage, scene)
     await run(answer, guest, scene.room)
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(asyncio.shield(knows), _PATIENCE)
     done = f'{scene.guest} had joined and started "{scene.room}"'
     await stage.expect(done, "started", by=[scene.host, scene.guest], data=scene.room)
-    if not (knows.done() and knows.result()):
+    if not all(knows):
         stage.fail(
             f'This time {scene.guest} heard "started". But the client said "start" before it had '
             'the server\'s answer to "join-room": that was luck, as the server may take longer. '
@@ -274,12 +281,18 @@ def answer(io):
         praise="The server knows who is in the room, so it need not believe the sender.",
         play=_members_speak,
         scenes=(
-            _Talk(("alice", "bob", "carol", "dave"), "red", "blue", ("hi", "psst", "hm", "bye")),
+            # A name in a name: "red" in "red team", and "tea" in "tea room".
+            _Talk(
+                ("alice", "bob", "carol", "dave"),
+                "red",
+                "red team",
+                ("hi", "psst", "hey", "bye", "here I am"),
+            ),
             _Talk(
                 ("heidi", "frank", "erin", "grace"),
-                "kitchen",
-                "cellar",
-                ("soup!", "me too", "hello?", "one more thing"),
+                "tea room",
+                "tea",
+                ("cake!", "me too", "more?", "one more thing", "cream!"),
             ),
         ),
     ),
@@ -297,7 +310,10 @@ async def answer(client, old, new):
 """,
         praise="A client asks to be moved, and call comes back when the server has done it.",
         play=_move,
-        scenes=(_Move("bob", "alice", "red", "blue"), _Move("erin", "frank", "attic", "cellar")),
+        scenes=(
+            _Move("bob", ("red", "blue", "green"), joining=0, leaving=0.03),
+            _Move("erin", ("attic", "cellar"), joining=0.03, leaving=0),
+        ),
     ),
     Prediction(
         number="04.4",

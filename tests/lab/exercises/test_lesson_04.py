@@ -17,6 +17,7 @@ say = partial(handler, "say", "room, text")
 
 ENTERS = "await io.enter_room(sid, room)"
 TELLS = "await io.emit('entered', room, to=room, skip_sid=sid)"
+SAYS = "await io.emit('said', text, to=room)"
 REFUSES = ("if room not in io.rooms(sid):", "    return False")
 
 
@@ -34,12 +35,15 @@ async def test_04_1():
         wrong=[
             (
                 enter(ENTERS, "await io.emit('entered', room, to=room)"),
-                "the first to do so, alice should not have heard",
+                "two empty rooms, alice and carol should not have heard",
             ),
-            (enter(TELLS), 'the server emitted "roll call" to "red", alice should have heard'),
+            (
+                enter(TELLS),
+                'alice should be in the room "red", and nobody else. Who is in it: nobody.',
+            ),
             (
                 enter(ENTERS, "await io.emit('entered', room, skip_sid=sid)"),
-                "bob and carol should not have heard",
+                "alice, bob and carol should not have heard",
             ),
             (enter(ENTERS), 'alice should have heard "entered"'),
             (
@@ -48,15 +52,15 @@ async def test_04_1():
                     "if room not in io.manager.rooms['/']:",
                     "    await io.enter_room(sid, room)",
                 ),
-                'bob, too, entered "red" and the server emitted "roll call" to "red", bob should',
+                'where alice was, alice and bob should be in the room "red", and nobody else. Who',
             ),
             (
                 enter(ENTERS, "await io.emit('entered', 'red', to='red', skip_sid=sid)"),
-                "an empty room, alice and bob should not have heard",
+                "two empty rooms, alice should not have heard",
             ),
             (
                 enter("await io.enter_room(sid, 'red')", TELLS.replace("to=room", "to='red'")),
-                'carol emitted "enter" with "blue", an empty room, alice and bob should not',
+                'carol with "blue", two empty rooms, alice should not have heard "entered"',
             ),
             (  # the room as it is in the first scene
                 enter(ENTERS, TELLS.replace("room, to", "{'red': 'red'}.get(room, 'blue'), to")),
@@ -73,6 +77,32 @@ async def test_04_1():
             (
                 enter(ENTERS, "await io.emit('entered', room, to=io.rooms(sid), skip_sid=sid)"),
                 'where carol was, bob should not have heard "entered"',
+            ),
+            (  # a room of one: an empty list of the others is everybody
+                enter(
+                    ENTERS,
+                    "others = [one for one, _ in io.manager.get_participants('/', room)]",
+                    "others.remove(sid)",
+                    "await io.emit('entered', room, to=others)",
+                ),
+                "two empty rooms, alice, bob and carol should not have heard",
+            ),
+            (  # in one room at a time
+                enter("for old in io.rooms(sid)[1:]:", "    await io.leave_room(sid, old)",
+                      ENTERS, TELLS),
+                'where carol was, alice and bob should be in the room "red", and nobody else. Who',
+            ),
+            (  # only the first in the room hears it
+                enter(ENTERS, "host = hosts.setdefault(room, sid)",
+                      "await io.emit('entered', room, to=host, skip_sid=sid)")
+                .replace(":", ":\n    hosts = {}", 1),
+                'where alice and bob were, bob should have heard "entered" and did not',
+            ),
+            (  # only the last one there hears it
+                enter(ENTERS, "if room in last:",
+                      "    await io.emit('entered', room, to=last[room])", "last[room] = sid")
+                .replace(":", ":\n    last = {}", 1),
+                'where alice and bob were, alice should have heard "entered" and did not',
             ),
             (enter("io.enter_room(sid, room)", TELLS), "`io.enter_room(...)` was not awaited"),
             (enter(ENTERS, TELLS[6:]), "`io.emit(...)` was not awaited"),
@@ -125,6 +155,18 @@ def answer(server):
     tasks = []
 """,
             """
+from functools import partial
+
+async def enter(io, sid, room):
+    async with io.session(sid) as session:
+        session.setdefault("rooms", []).append(room)
+    await io.enter_room(sid, room)
+    await io.emit("entered", room, room, skip_sid=[sid])
+
+async def answer(io):
+    io.on("enter", partial(enter, io))
+""",
+            """
 import asyncio
 
 members = {}
@@ -151,7 +193,7 @@ async def test_04_2():
         wrong=[
             (
                 say("await io.emit('said', text, to=room)", "return True"),
-                'carol, who is only in "blue", said "psst" in "red", alice and bob should not',
+                'carol, who is only in "red team", said "psst" in "red", alice and bob should not',
             ),
             (
                 say("if room in io.rooms(sid):", "    await io.emit('said', text, to=room)"),
@@ -184,7 +226,7 @@ async def test_04_2():
             ),
             (  # all rooms of the sender's
                 say(*REFUSES, "await io.emit('said', text, to=io.rooms(sid))", "return True"),
-                'alice, who is in "red" and "blue", said "hi" in "red", carol should not',
+                'alice, who is in "red" and "red team", said "hi" in "red", carol should not',
             ),
             (  # membership never looked at
                 say(
@@ -193,7 +235,7 @@ async def test_04_2():
                     "await io.emit('said', text, to=room)",
                     "return True",
                 ),
-                'dave, who has joined no room, said "hm" in "red", alice and bob should not',
+                'bob, who has left "red", said "bye" in "red", alice, carol and dave should not',
             ),
             (
                 say(
@@ -202,11 +244,11 @@ async def test_04_2():
                     "await io.emit('said', text, to='red')",
                     "return True",
                 ),
-                'heidi, who is in "kitchen" and "cellar", said "soup!" in "kitchen", frank and',
+                'heidi, who is in "tea room" and "tea", said "cake!" in "tea room", frank and',
             ),
             (
                 say(*REFUSES, "await io.emit('said', 'hi', to=room)", "return True"),
-                '"said" should have carried "soup!", but it carried "hi"',
+                '"said" should have carried "hey", but it carried "hi"',
             ),
             (  # who has been in it once may speak for ever
                 """
@@ -225,7 +267,70 @@ def answer(io):
         await io.emit("said", text, to=room)
         return True
 """,
-                'bob, who has left "red", said "bye" in "red", alice should not have heard',
+                'bob, who has left "red", said "bye" in "red", alice, carol and dave should not',
+            ),
+            (  # who has spoken once may speak for ever
+                """
+def answer(io):
+    speakers = set()
+
+    @io.on("say")
+    async def say(sid, room, text):
+        if sid not in speakers and room not in io.rooms(sid):
+            return False
+        speakers.add(sid)
+        await io.emit("said", text, to=room)
+        return True
+""",
+                'bob, who has left "red", said "bye" in "red", alice, carol and dave should not',
+            ),
+            (  # the rooms as they were when it was first looked
+                """
+def answer(io):
+    rooms = {}
+
+    @io.on("say")
+    async def say(sid, room, text):
+        if room not in rooms.setdefault(sid, io.rooms(sid)):
+            return False
+        await io.emit("said", text, to=room)
+        return True
+""",
+                'bob, who has left "red", said "bye" in "red", alice, carol and dave should not',
+            ),
+            (  # a name in a name
+                say(REFUSES[0].replace("(sid)", "(sid)[-1]"), *REFUSES[1:], SAYS, "return True"),
+                'carol, who is only in "red team", said "psst" in "red", alice and bob should not',
+            ),
+            (
+                say(
+                    "if not any(name in room for name in io.rooms(sid)):",
+                    *REFUSES[1:],
+                    SAYS,
+                    "return True",
+                ),
+                'erin, who is only in "tea", said "me too" in "tea room", frank and heidi should',
+            ),
+            (  # out of the other rooms
+                say(
+                    *REFUSES,
+                    "for name in {*io.rooms(sid)} - {sid, room}:",
+                    "    await io.leave_room(sid, name)",
+                    SAYS,
+                    "return True",
+                ),
+                'alice and carol should be in the room "red team", and nobody else. Who is in it:',
+            ),
+            (  # two are not a whole room
+                say(
+                    *REFUSES,
+                    "await io.emit('said', text, to=sid)",
+                    "others = [one for one, _ in io.manager.get_participants('/', room)]",
+                    "others.remove(sid)",
+                    "await io.emit('said', text, to=others[0])",
+                    "return True",
+                ),
+                'carol, who has joined "red" by now, said "here I am" in "red", dave should have',
             ),
             (
                 say(*REFUSES, "io.emit('said', text, to=room)", "return True"),
@@ -309,8 +414,8 @@ async def test_04_3():
     await check_exercise(
         exercise("04.3"),
         wrong=[
-            (moves("await client.call('join-room', new)"), "bob heard: 'red' and 'blue'."),
-            (moves("await client.call('leave-room', old)"), "bob heard: neither."),
+            (moves("await client.call('join-room', new)"), "bob hears: 'red' and 'blue'."),
+            (moves("await client.call('leave-room', old)"), "bob hears: neither."),
             (
                 moves(
                     "await client.emit('join-room', new)", "await client.emit('leave-room', old)"
@@ -328,7 +433,7 @@ async def test_04_3():
                 + moves(
                     "await client.emit('join-room', new)",
                     "await client.emit('leave-room', old)",
-                    "await asyncio.sleep(0.3)",
+                    "await asyncio.sleep(0.1)",
                 ),
                 "no sleep is sure to be long enough",
             ),
@@ -345,22 +450,46 @@ async def test_04_3():
                     "await client.call('join-room', 'blue')",
                     "await client.call('leave-room', 'red')",
                 ),
-                "erin heard: 'attic'.",
+                "bob hears: 'blue'.",
             ),
             (
                 moves(
                     "await client.call('join-room', old)", "await client.call('leave-room', new)"
                 ),
-                "bob heard: 'red'.",
+                "bob hears: 'red'.",
             ),
             (
                 moves("client.call('join-room', new)", "await client.call('leave-room', old)"),
                 "`client.call(...)` was not awaited",
             ),
             (moves("await client.enter_room(new)"), "AttributeError"),
-            (moves("await client.emit('move', (old, new))"), "bob heard: 'red'."),
+            (  # the first answer is not both
+                "import asyncio\n\n"
+                + moves(
+                    "tasks = [",
+                    "    asyncio.create_task(client.call('join-room', new)),",
+                    "    asyncio.create_task(client.call('leave-room', old)),",
+                    "]",
+                    "await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)",
+                ),
+                "But your function came back before the client had an answer to",
+            ),
+            (  # once only
+                "moved = set()\n\n"
+                + moves(
+                    "if client not in moved:",
+                    "    moved.add(client)",
+                    "    await client.call('join-room', new)",
+                    "    await client.call('leave-room', old)",
+                ),
+                "bob hears: 'blue'.",
+            ),
+            (moves("await client.emit('move', (old, new))"), "bob hears: 'red'."),
             (
-                moves("await client.call('enter', new)", "await client.call('leave-room', old)"),
+                moves(
+                    "await client.call('enter', new, timeout=0.3)",
+                    "await client.call('leave-room', old)",
+                ),
                 'bob sent "enter", and the server has no handler for it; it has one for',
             ),
         ],
@@ -404,6 +533,12 @@ async def answer(client, old, new):
     leaving = asyncio.ensure_future(client.call("leave-room", old))
     await asyncio.wait([joining, leaving])
 """,
+            moves(
+                "url = client.connection_url",
+                "await client.disconnect()",
+                "await client.connect(url)",
+                "await client.call('join-room', new)",
+            ),
         ],
     )
 
@@ -501,17 +636,34 @@ async def test_04_5():
                 starts("client.call('join-room', room)", "await client.emit('start', room)"),
                 "`client.call(...)` was not awaited",
             ),
+            (  # no answer in time is no answer
+                "import contextlib\n\n"
+                + starts(
+                    "with contextlib.suppress(Exception):",
+                    "    await client.call('join-room', room, timeout=0.01)",
+                    "await client.emit('start', room)",
+                ),
+                'bob should have heard "started" and did not',
+            ),
             (
                 starts("await client.enter_room(room)", "await client.emit('start', room)"),
                 "AttributeError",
             ),
             (
-                starts("await client.call('join', room)", "await client.emit('start', room)"),
+                starts(
+                    "await client.call('join', room, timeout=0.3)",
+                    "await client.emit('start', room)",
+                ),
                 'bob sent "join", and the server has no handler for it; it has one for "join-room"',
             ),
         ],
         right=[
             starts("await client.call('join-room', room)", "await client.call('start', room)"),
+            "import asyncio\n\n"
+            + starts(
+                "start = lambda _: asyncio.create_task(client.emit('start', room))",
+                "await client.emit('join-room', room, callback=start)",
+            ),
             starts(
                 "if (await client.call('join-room', room))['ok']:",
                 "    await client.emit('start', room)",
@@ -540,7 +692,7 @@ import asyncio
 async def answer(client, room):
     async def later():
         await client.call("join-room", room)
-        await asyncio.sleep(0.25)
+        await asyncio.sleep(0.15)
         await client.emit("start", room)
 
     asyncio.create_task(later())
