@@ -118,6 +118,19 @@ export const scenes = {
       "with an offset", "blue wins", "blue meets at eight",
     ]);
   },
+  "who has heard nothing yet is not recovered": async (lesson) => {
+    const { io, url } = await lesson.server({ connectionStateRecovery: {} });
+    await lesson.run(HANDLERS, { io });
+    const [bob] = await lesson.connect(url, { reconnection: true, reconnectionDelay: 10 });
+    await bob.emitWithAck("join-room", "blue");
+    const id = bob.id;
+    bob.io.engine.close();
+    await lesson.until(() => bob.connected && bob.id !== id, "bob to be back");
+    io.to("blue").emit("news", "blue meets at eight");
+    await lesson.settled(bob);
+    assert.ok(!bob.recovered);
+    assert.deepEqual(bob.heard, []);
+  },
   "seven and \"7\" are two rooms": async (lesson) => {
     const { io, sockets } = await inRooms(lesson, [7], ["7"]);
     io.to("7").emit("news", "meet in room seven");
