@@ -240,18 +240,26 @@ class Watch:
 
     @contextlib.contextmanager
     def _never_awaited(self) -> Iterator[None]:
+        others: list[warnings.WarningMessage] = []
         try:
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
-                yield
+                try:
+                    yield
+                finally:
+                    # Each holds its coroutine, which may hold another one that warns when it goes.
+                    while caught:
+                        others += self._sort(caught.pop(0))
         finally:
-            for warning in caught:
-                if found := _NEVER_AWAITED.search(str(warning.message)):
-                    self._forgotten.append(found[1])
-                else:
-                    warnings.warn_explicit(
-                        warning.message, warning.category, warning.filename, warning.lineno
-                    )
+            for other in others:
+                warnings.warn_explicit(other.message, other.category, other.filename, other.lineno)
+
+    def _sort(self, warning: warnings.WarningMessage) -> list[warnings.WarningMessage]:
+        """Note a call that was never awaited, or return the warning if it is about more."""
+        if not (found := _NEVER_AWAITED.search(str(warning.message))):
+            return [warning]
+        self._forgotten.append(found[1])
+        return []
 
     @contextlib.contextmanager
     def _timer(self) -> Iterator[None]:

@@ -146,17 +146,17 @@ class Stage:
             until: Tells whether all that is wanted has come. What has not is waited for a little,
                 as the reader's code may have put it off.
         """
-        found = await self._found()
+        steps = await self._steps()
         puts_off = self._watch.code.may_act_later()
         if puts_off and not (until and not until([])):  # what nobody should hear may come, too
             await asyncio.sleep(_PUT_OFF)
-            found += await self._found()
+            steps += await self._steps()
         loop = asyncio.get_running_loop()
         end = loop.time() + (_LATER if puts_off or self._watch.pending() else _SOON)
-        while until and not until(found) and loop.time() < end:
+        while until and not until(_deliveries(steps)) and loop.time() < end:
             await asyncio.sleep(_LOOK)
-            found += await self._found()
-        return found
+            steps += await self._steps()
+        return _deliveries(steps)
 
     def fail(
         self,
@@ -192,11 +192,11 @@ class Stage:
                 )
         return ""
 
-    async def _found(self) -> list[Packet]:
+    async def _steps(self) -> list[Step]:
         await self._quiet()
         steps = self.lab.trace.take()
         self._note(steps)
-        return [packet for step in steps for packet in _deliveries(step)]
+        return steps
 
     async def _quiet(self) -> None:
         """Wait for all that is under way, and for the tasks that the reader's code has started."""
@@ -224,10 +224,13 @@ def handled_events(io: socketio.AsyncServer) -> list[str]:
     return handled
 
 
-def _deliveries(step: Step) -> list[Packet]:
-    match step:
-        case Emission():
-            return [packet for packet in step.deliveries if packet.arrived]
-        case Packet(kind="event", arrived=True) if step.source == SERVER:
-            return [step]
-    return []
+def _deliveries(steps: Iterable[Step]) -> list[Packet]:
+    """Return what has reached clients by now; an emission may still be under way."""
+    found: list[Packet] = []
+    for step in steps:
+        match step:
+            case Emission():
+                found += [packet for packet in step.deliveries if packet.arrived]
+            case Packet(kind="event", arrived=True) if step.source == SERVER:
+                found.append(step)
+    return found

@@ -1,4 +1,5 @@
 import asyncio
+import gc
 import linecache
 import os
 import re
@@ -283,6 +284,11 @@ def answer(io):
             id="call_later",
         ),
         pytest.param("", "await asyncio.sleep(0.3); await later(text, sid)", id="a sleep"),
+        pytest.param(
+            "",
+            "asyncio.get_running_loop().call_soon(asyncio.ensure_future, later(text, sid))",
+            id="call_soon",
+        ),
         pytest.param("", "await io.emit('more'); await later(text, sid)", id="another emission"),
     ],
 )
@@ -350,6 +356,12 @@ async def test_an_error_is_told_without_what_nobody_knows(handling, told):
     assert verdict.message == (
         f"Your code raised {told} Raised in the server's handler of 'say' from alice."
     )
+
+
+async def test_a_coroutine_in_a_coroutine_does_not_warn_later():
+    source = HANDLER.format("", "io.emit('said', io.call('?', to=sid))")
+    assert (await judged(source)).message.startswith("`io.")
+    gc.collect()  # a warning would be an error
 
 
 async def test_a_coroutine_is_no_background_task():
