@@ -433,7 +433,7 @@ async def test_04_3():
                 + moves(
                     "await client.emit('join-room', new)",
                     "await client.emit('leave-room', old)",
-                    "await asyncio.sleep(0.1)",
+                    "await asyncio.sleep(0.05)",
                 ),
                 "no sleep is sure to be long enough",
             ),
@@ -487,7 +487,7 @@ async def test_04_3():
             (moves("await client.emit('move', (old, new))"), "bob hears: 'red'."),
             (
                 moves(
-                    "await client.call('enter', new, timeout=0.3)",
+                    "await client.call('enter', new, timeout=0.1)",
                     "await client.call('leave-room', old)",
                 ),
                 'bob sent "enter", and the server has no handler for it; it has one for',
@@ -651,7 +651,7 @@ async def test_04_5():
             ),
             (
                 starts(
-                    "await client.call('join', room, timeout=0.3)",
+                    "await client.call('join', room, timeout=0.1)",
                     "await client.emit('start', room)",
                 ),
                 'bob sent "join", and the server has no handler for it; it has one for "join-room"',
