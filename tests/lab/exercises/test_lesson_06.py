@@ -118,7 +118,37 @@ async def test_06_1():
                     "await io.emit('typing', group, to=group_room(group), skip_sid=sid)",
                     "await io.close_room(group_room(group))",
                 ),
-                "After alice emitted \"typing\" again for the group 'tea'",
+                "After bob emitted \"typing\" for the group 'tea'",
+            ),
+            (
+                (
+                    f"{IMPORTS}def answer(io):\n"
+                    "    rooms = {}\n"
+                    "    @io.on('typing')\n"
+                    "    async def typing(sid, group):\n"
+                    "        room = rooms.setdefault(sid, group_room(group))\n"
+                    "        await io.emit('typing', group, to=room, skip_sid=sid)\n"
+                ),
+                "again for the group 'coffee', where alice and carol are, carol should have heard",
+            ),
+            (
+                (
+                    f"{IMPORTS}def answer(io):\n"
+                    "    @io.on('*')\n"
+                    "    async def handle(event, sid, group):\n"
+                    "        await io.emit(event, group, to=group, skip_sid=sid)\n"
+                ),
+                "Nobody did. The members of a group are in the room that group_room makes",
+            ),
+            (
+                (
+                    f"import socketio\n{IMPORTS}class Typing(socketio.AsyncNamespace):\n"
+                    "    async def on_typing(self, sid, group):\n"
+                    "        room = group_room(group)\n"
+                    "        await self.emit('typing', group, to=room, skip_sid=sid)\n\n\n"
+                    "def answer(io):\n    io.register_namespace(Typing('/'))\n"
+                ),
+                'is registered by io.on, so the chat\'s own handler for "*" refused it.',
             ),
             (
                 typing(
@@ -167,9 +197,9 @@ async def test_06_1():
             ),
             (
                 of_server("type", "group", "await io.emit('typing', group, to=group_room(group))"),
-                'The server has no handler for "typing"',
+                'No handler for "typing" is registered by io.on',
             ),
-            ("def answer(io): pass", 'The server has no handler for "typing"'),
+            ("def answer(io): pass", 'No handler for "typing" is registered by io.on'),
         ],
         [
             typing("await io.emit('typing', data=group, room=f'room:{group}', skip_sid=sid)"),
@@ -190,6 +220,11 @@ async def test_06_1():
                 "for member, _ in [*io.manager.get_participants('/', group_room(group))]:",
                 "    if member != sid:",
                 "        await io.emit('typing', group, to=member)",
+            ),
+            typing(
+                "loop = asyncio.get_running_loop()",
+                "loop.call_later(0.02, lambda: loop.create_task(",
+                "    io.emit('typing', group, to=group_room(group), skip_sid=sid)))",
             ),
             typing(
                 "io.start_background_task(",
@@ -279,12 +314,23 @@ async def test_06_2():
                     f"        await client.emit('message', {hello})\n"
                     "    asyncio.create_task(greet())\n"
                 ),
-                "a second time, alice and bob should have heard",
+                "a second time, alice, bob, dave and erin should have heard",
             ),
             (
                 welcome("await client.emit('message', {'text': 'hello', 'others': True})") + "\n"
                 "    client.on('connect', handle)",
                 'alice and bob heard "recieve-message" more than once',
+            ),
+            (
+                (
+                    f"{IMPORTS}def answer(client):\n"
+                    "    global polite\n"
+                    "    polite = client\n"
+                    "    client.on('welcome', greet)\n\n\n"
+                    "async def greet(text):\n"
+                    f"    await polite.emit('message', {hello})\n"
+                ),
+                "After the server welcomed carol a second time, carol should not have heard",
             ),
             (
                 welcome(f"client.emit('message', {hello})"),
@@ -600,7 +646,23 @@ async def test_06_5():
             ),
             (
                 seen(room, "await io.emit('seen', message['text'], to=room, skip_sid=sid)"),
-                'of user 1, its own user, alice should have heard "seen" and did not',
+                'of user 1, which it wrote itself, phone should have heard "seen" and did not',
+            ),
+            (
+                seen(room, "if writer['id'] != sid:", f"    {emit}"),
+                'which it wrote itself, alice and phone should have heard "seen". Nobody did.',
+            ),
+            (
+                (
+                    f"{IMPORTS}texts = {{}}\n\n\ndef answer(io):\n"
+                    "    @io.on('seen')\n"
+                    "    async def seen(sid, message):\n"
+                    "        writer = message['from']\n"
+                    f"        {room}\n"
+                    "        text = texts.setdefault(room, message['text'])\n"
+                    "        await io.emit('seen', text, to=room)\n"
+                ),
+                'should have carried "milk?", but it carried "tea?"',
             ),
             (
                 seen(room, "if 'room' in message:", "    room = group_room(message['room'])", emit),
@@ -647,7 +709,7 @@ async def test_06_5():
                 ),
                 "who has desk now, and has closed phone, which wrote it, alice and desk should",
             ),
-            ("def answer(io): pass", 'The server has no handler for "seen"'),
+            ("def answer(io): pass", 'No handler for "seen" is registered by io.on'),
         ],
         [
             seen(room, emit),
