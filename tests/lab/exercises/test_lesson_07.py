@@ -314,7 +314,7 @@ async def test_07_2():
                     *gone,
                     "return 'sent' if text else got.get('error', 'Say something.')",
                 ),
-                "the server accepts it, the function should have returned 'sent', but it returned",
+                "accepts it at once, the function should have returned 'sent', but it returned",
             ),
             (
                 client(
@@ -324,17 +324,21 @@ async def test_07_2():
                     call.strip(),
                     sent,
                 ),
-                "the server accepts it, which it did at once, the function should have waited for",
+                "the server accepts it at once, the function should have waited for that answer",
             ),
             (
                 client("try:", call, *gone, "return 'sent' if got['ok'] else 'no answer'"),
-                "should have returned the server's sentence, but it returned 'no answer'",
+                "is busy.', but it returned 'no answer'",
             ),
             (  # an answer may say more than that
                 client(
                     "try:", call, *gone, "return 'sent' if got == {'ok': True} else got['error']"
                 ),
                 "its answer is {'ok': True, 'id': 7}. Of that, the function made KeyError: 'error'",
+            ),
+            (  # half a second too soon
+                client("await asyncio.sleep(0.3)", "try:", call, *gone, sent),
+                'it should have got "message" at once, but the function kept that back',
             ),
             (
                 client("try:", call.replace("0.5", "0.25"), *gone, sent),
