@@ -178,7 +178,7 @@ class Client(socketio.AsyncClient):  # type: ignore[misc]
             Exception: What a handler raised meanwhile.
         """
         __tracebackhide__ = True
-        timeout = timeout or self._timeout
+        timeout = self._timeout if timeout is None else timeout
         what = f"the server to answer {self.name}'s {event!r}"
         calling = super().call(event, data, namespace, 2 * timeout)
         try:

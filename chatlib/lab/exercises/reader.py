@@ -25,7 +25,12 @@ _PATIENCE = 1.0
 _NEVER_AWAITED = re.compile(r"coroutine '(?:.*\.)?_?(\w+)' was never awaited")
 
 # What the reader's code calls to start a task goes through these.
-_STARTERS = ("start_background_task", "_start_background_task", "start_and_remember")
+_STARTERS = (
+    "start_background_task",
+    "_start_background_task",
+    "_start_and_note_ping",
+    "start_and_remember",
+)
 
 
 _COROUTINES = {

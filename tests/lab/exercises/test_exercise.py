@@ -14,6 +14,7 @@ import socketio
 from exercise_checks import check_exercise, function
 from IPython.lib.pretty import pretty
 
+from chatlib import ChatServer
 from chatlib.lab import Lab
 from chatlib.lab.exercises import (
     Exercise,
@@ -314,6 +315,12 @@ async def test_of_several_errors_the_first_is_told():
     assert verdict.message == (
         "Your code raised OSError: alice. Raised in the server's handler of 'say' from alice."
     )
+
+
+async def test_a_worker_on_a_chat_server():
+    source = HANDLER.format("io.start_background_task(work)", "queue.put_nowait((text, sid))")
+    verdict = await judged(source, replace(pass_on, server=lambda: ChatServer().io))
+    assert verdict.kind == "right", verdict.message
 
 
 async def test_an_answer_leaves_no_task_behind():
