@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ import socketio
 from chatlib.history import History
 from chatlib.lab.exercises.exercise import Exercise, Repair, Stage, run
 from chatlib.lab.exercises.prediction import Line, Prediction
+from chatlib.lab.exercises.stage import NothingCameError
 from chatlib.lab.wire import LabTimeoutError
 from chatlib.lab.words import enumerated
 from chatlib.server import ChatServer
@@ -22,6 +24,12 @@ from chatlib.server import ChatServer
 _IDLE = 0.3
 # On a busy machine an answer may take longer than an attempt, but not so often.
 _SLACK = 2
+# Whoever sends on after so many acknowledgements does not stop by itself.
+_ENOUGH = 10
+# What a tenth of a second may be, and when a call is not limited by anything else, either.
+_SHORTEST, _LONGEST, _TOO_LONG = 0.05, 0.15, 0.4
+# Who waits so long between two attempts waits on purpose; and so long goes no message get lost.
+_PAUSE, _LONG_ENOUGH = 0.5, 0.4
 
 
 def _chat() -> socketio.AsyncServer:
@@ -33,16 +41,73 @@ def _chat() -> socketio.AsyncServer:
 
 @dataclass(frozen=True)
 class _Mishaps:
-    """A sender, and what the server does to its messages: a text, and what gets lost of it."""
+    """Who sends, and what the server does to the messages: a text, and what gets lost of it."""
 
     sender: str
+    other: str
     messages: tuple[tuple[str, tuple[str, ...]], ...]
 
 
 _MISHAPS = (
-    _Mishaps("alice", (("hi", ("lost",)), ("hi", ("answer lost",)), ("bye", ()))),
-    _Mishaps("dora", (("not", ()), ("yet", ("answer lost", *["lost"] * 3)), ("not", ()))),
+    _Mishaps("alice", "bob", (("hi", ("lost",)), ("hi", ("answer lost",)), ("bye", ()))),
+    _Mishaps("dora", "erin", (("not", ()), ("yet", ("answer lost", *["lost"] * 10)), ("not", ()))),
 )
+
+
+class _Sending:
+    """One message, what shall get lost of it, and the attempts that have come.
+
+    Attributes:
+        text: What it says.
+        fates: What happens to the next attempts.
+        lost: What has got lost.
+        attempts: When they came.
+        keys: The keys under which the server has taken it.
+        taken: Whether one of them was another message's.
+        limits: How many seconds an attempt had that gave up by itself.
+        hurried: Whether attempts were ended before their time, to spare the reader the wait.
+        strange: How many calls asked for something else.
+    """
+
+    def __init__(self, text: str, fates: tuple[str, ...]) -> None:
+        self.text = text
+        self.fates = list(fates)
+        self.lost: list[str] = []
+        self.attempts: list[float] = []
+        self.keys: set[Any] = set()
+        self.taken = False
+        self.limits: list[float | None] = []
+        self.hurried = False
+        self.strange = 0
+        self._came = asyncio.Event()
+
+    def note(self) -> str:
+        """Note an attempt, and return what happens to it."""
+        now = asyncio.get_running_loop().time()
+        if self.attempts and (
+            now - self.attempts[-1] > _PAUSE
+            or (now - self.attempts[0] > _LONG_ENOUGH and not self.hurried)
+        ):
+            self.fates.clear()  # nobody who waits in between needs to do so ten times
+        self.attempts.append(now)
+        self._came.set()
+        if not self.fates:
+            return "good"
+        self.lost.append(self.fates.pop(0))
+        return self.lost[-1]
+
+    async def until(self, attempts: int) -> None:
+        """Wait until so many attempts have come."""
+        while len(self.attempts) < attempts:
+            self._came.clear()
+            await self._came.wait()
+
+    async def idle(self) -> None:
+        """Wait until no attempt comes any more, as they may be made in the background."""
+        with contextlib.suppress(TimeoutError):
+            while self.fates or len(self.attempts) <= len(self.lost):
+                async with asyncio.timeout(_IDLE):
+                    await self.until(len(self.attempts) + 1)
 
 
 class _Careless:
@@ -50,97 +115,166 @@ class _Careless:
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
-        self.fates: list[str] = []
-        self.attempts: list[float] = []
-        self.done: dict[Any, str] = {}
+        self.sendings: dict[str, _Sending] = {}
+        self.done: dict[Any, _Sending] = {}
         self.over = asyncio.Event()
-        self._came = asyncio.Event()
-        self.text = ""
 
-    async def message(self, sid: str, data: Any = None) -> dict[str, Any]:  # noqa: ARG002
-        fate = self.fates.pop(0) if self.fates else "good"
-        self.attempts.append(asyncio.get_running_loop().time())
-        self._came.set()
+    async def message(self, sid: str, *values: Any) -> dict[str, Any]:
+        data = values[0] if len(values) == 1 else values
+        sending = self.sendings[sid]
+        fate = sending.note()
         if not isinstance(data, dict) or not data.keys() >= {"text", "key"}:
             self._stage.fail(f"A message should have had a text and a key, but it was {data!r}.")
         key = data["key"]
         if not isinstance(key, str | int | float) or key == "":
             self._stage.fail(f"A key should have been a text or a number, but it was {key!r}.")
-        if data["text"] != self.text:
+        if data["text"] != sending.text:
             self._stage.fail(
-                f'The text should have been "{self.text}", but it was {data["text"]!r}.'
+                f'The text should have been "{sending.text}", but it was {data["text"]!r}.'
             )
         if fate != "lost":
-            self.done.setdefault(key, data["text"])
+            sending.keys.add(key)
+            sending.taken |= self.done.setdefault(key, sending) is not sending
         if fate != "good":
             await self.over.wait()  # to the sender, an answer that never comes
+        if len(sending.attempts) - len(sending.lost) > _ENOUGH:
+            _judge_attempts(self._stage, sending)
         return {"ok": True}
 
-    async def idle(self, lost: int) -> None:
-        """Wait until no attempt comes any more, as they may be made in the background."""
-        with contextlib.suppress(TimeoutError):
-            while len(self.attempts) <= lost:
-                self._came.clear()
-                async with asyncio.timeout(_IDLE):
-                    await self._came.wait()
+    def listen_to(self, client: Any) -> None:
+        """Note how long a client's calls wait, and let those that get lost wait no longer.
+
+        The attempts of the first message have their time, and so has what limits itself.
+        """
+        call = client.call
+
+        @functools.wraps(call)  # the reader is told of a call that is not awaited by its name
+        async def listened(
+            event: str, data: Any = None, namespace: str | None = None, timeout: float | None = None
+        ) -> Any:
+            sending = self.sendings[client.get_sid()]
+            sending.strange += event not in ("message", "all here?")
+            if sending.strange > _SLACK and not sending.attempts:
+                self._stage.fail("The server got no message.", as_=NothingCameError)
+            if event != "message" or not sending.fates:
+                return await call(event, data, namespace, timeout)
+            late = LabTimeoutError(f"The server has not answered {client.name}'s {event!r}.")
+            if self.done and timeout and _SHORTEST <= timeout <= _LONGEST:
+                sending.hurried = True
+                before = len(sending.attempts)
+                await client.emit(event, data, namespace, lambda *_: None)
+                await sending.until(before + 1)
+                raise late
+            try:
+                async with asyncio.timeout(_TOO_LONG):
+                    return await call(event, data, namespace, timeout)
+            except TimeoutError:
+                sending.limits.append(timeout)
+                raise late from None
+            except socketio.exceptions.TimeoutError:
+                sending.limits.append(timeout)
+                raise
+
+        client.call = listened
 
 
 async def _sender(answer: Callable[..., Any], stage: Stage, mishaps: _Mishaps) -> None:
     server = _Careless(stage)
     stage.io.on("message", server.message)
-    client = await stage.join(mishaps.sender)
+    client, other = await stage.join(mishaps.sender, mishaps.other)
     try:
-        for number, (server.text, fates) in enumerate(mishaps.messages, start=1):
-            server.fates[:] = fates
-            server.attempts.clear()
-            case = f"When the server lost {_and_then(fates)}"
-            try:
-                await run(answer, client, server.text)
-            except LabTimeoutError as late:
-                # It was answered and does not end, or it sent something else.
-                if len(server.attempts) > len(fates) or not server.attempts:
-                    raise
-                if "your function to end" in str(late):
-                    stage.fail(
-                        f"{case}, there were {len(server.attempts)} attempts in two seconds. Each "
-                        "should have had a tenth of a second."
-                    )
-                stage.fail(f"{case}, the function raised. It should have sent once more.")
-            stage.io.on("all here?", lambda sid: True)  # noqa: ARG005
-            await client.call("all here?")  # what was sent before it has come then
-            await server.idle(len(fates))
-            _judge_attempts(stage, server, number, case, len(fates))
+        for one in (client, other):
+            server.listen_to(one)
+        for text, fates in mishaps.messages:
+            await _send(answer, stage, server, {client: _Sending(text, fates)})
+        # Two people at once, who say the same.
+        text = mishaps.messages[-1][0]
+        both = {one: _Sending(text, ("lost", "lost")) for one in (client, other)}
+        await _send(answer, stage, server, both)
     finally:
         server.over.set()
 
 
-def _judge_attempts(stage: Stage, server: _Careless, number: int, case: str, lost: int) -> None:
-    attempts = server.attempts
+async def _send(
+    answer: Callable[..., Any], stage: Stage, server: _Careless, sendings: dict[Any, _Sending]
+) -> None:
+    server.sendings = {client.get_sid(): sending for client, sending in sendings.items()}
+
+    async def send(client: Any, sending: _Sending) -> None:
+        try:
+            await run(answer, client, sending.text)
+        except LabTimeoutError as late:
+            # It was answered and does not end, or it sent something else.
+            if sending.attempts and (sending.fates or len(sending.attempts) <= len(sending.lost)):
+                _judge_time(stage, sending)
+                _judge_late(stage, sending, str(late))
+            raise
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for client, sending in sendings.items():
+                group.create_task(send(client, sending))
+    except ExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+    stage.io.on("all here?", lambda sid: True)  # noqa: ARG005
+    for client in sendings:
+        await client.call("all here?")  # what was sent before it has come then
+    await asyncio.gather(*(sending.idle() for sending in sendings.values()))
+    for sending in sendings.values():
+        _judge_attempts(stage, sending)
+
+
+def _judge_late(stage: Stage, sending: _Sending, what: str) -> None:
+    case = f"When the server lost {_and_then(sending.lost)}"
+    if "your function to end" in what:
+        number = len(sending.attempts)
+        there = f"there {'was' if number == 1 else 'were'} {_times(number, 'attempt')}"
+        stage.fail(f"{case}, {there} in two seconds. Each should have had a tenth of a second.")
+    stage.fail(f"{case}, the function raised. It should have sent once more.")
+
+
+def _judge_time(stage: Stage, sending: _Sending) -> None:
+    for limit in sending.limits:
+        if not limit or not _SHORTEST <= limit <= _LONGEST:
+            had = _times(limit, "second") if limit else "more time"
+            stage.fail(
+                f"An attempt had {had} to be answered. Each should have had a tenth of a second."
+            )
+
+
+def _judge_attempts(stage: Stage, sending: _Sending) -> None:
+    attempts, lost = sending.attempts, len(sending.lost)
+    case = f"When the server lost {_and_then(sending.lost)}"
     if not attempts:
         stage.fail("The server got no message.")
-    if server.fates or len(attempts) <= lost:
+    if sending.fates or len(attempts) <= lost:
         stage.fail(f"{case}, the function returned and should have sent once more.")
-    if len(server.done) < number:
+    if sending.taken:
         stage.fail(
-            f'The text "{server.text}" was sent with a key that another message had, so the '
+            f'The text "{sending.text}" was sent with a key that another message had, so the '
             "server took it for a second attempt. It is lost."
         )
-    if len(server.done) > number:
+    if len(sending.keys) > 1:
         stage.fail(f"{case}, the next attempt had another key: the message is doubled.")
     if (more := len(attempts) - lost - 1) > _SLACK:
         stage.fail(
             f"{case}, the next attempt was acknowledged, and {more} more came. An acknowledgement "
             "is the end of it."
         )
+    _judge_time(stage, sending)
     gaps = [later - earlier for earlier, later in pairwise(attempts)]
-    if len(gaps) > 3 and max(gaps) < 0.05:
+    if len(gaps) > 3 and max(gaps) < _SHORTEST and not sending.hurried:
         stage.fail(
             f"{case}, the attempts came one upon the other. Each should have had a tenth of a "
             "second to be answered."
         )
 
 
-def _and_then(fates: tuple[str, ...]) -> str:
+def _times(number: float, what: str) -> str:
+    return f"{number:g} {what if number == 1 else f'{what}s'}"
+
+
+def _and_then(fates: list[str]) -> str:
     answers, messages = fates.count("answer lost"), fates.count("lost")
     parts = ["an answer"] * bool(answers)
     parts += ["a message" if messages == 1 else f"{messages} messages"] * bool(messages)
@@ -164,23 +298,33 @@ def _slow_server() -> socketio.AsyncServer:
 
 @dataclass(frozen=True)
 class _Talk:
-    """Who sends to a server that knows keys, who is there besides, and what is said."""
+    """Who sends to a server that knows keys, who is there besides, and what is said.
+
+    Attributes:
+        is_long: Whether it is about other keys, or about a server that must not forget one.
+    """
 
     sender: str
     other: str
     texts: tuple[str, str, str]
+    is_long: bool
+
+
+# So many other messages come in between.
+_OTHERS = 12
 
 
 async def _server(answer: Callable[..., Any], stage: Stage, talk: _Talk) -> None:
     await run(answer, stage.io)
-    sender, _ = await stage.join(talk.sender, talk.other)
+    sender, other = await stage.join(talk.sender, talk.other)
     everyone = [talk.sender, talk.other]
     one, two, three = talk.texts
     # New ones for each check: an answer may remember those of the last one.
-    first, second, third, fourth = (uuid4().hex for _ in range(4))
+    key = uuid4().hex
+    first, second, third, fourth = (f"{key}-{end}" for end in ("12", "1", "3", "4"))
 
     def check_answer(after: str, got: Any) -> None:
-        if got != {"ok": True}:
+        if got != {"ok": True} or got["ok"] is not True:
             stage.fail(
                 f'After {after}, {talk.sender} should have got {{"ok": True}}, or would try again '
                 f"for ever. {talk.sender} got {got!r}."
@@ -194,23 +338,34 @@ async def _server(answer: Callable[..., Any], stage: Stage, talk: _Talk) -> None
 
     await attempt(one, first, everyone, "a key")
     await attempt(one, first, [], "the same key")
-    await attempt(one, second, everyone, "another key, which makes it another message")
-    await attempt(two, third, everyone, "a third key")
-    await attempt(one, first, [], "the first key once more")
-    await attempt(two, second, [], "a key that another text had before, so that it is known")
+    if talk.is_long:
+        sender = await stage.join(talk.sender)
+        await attempt(one, first, [], "the same key, on a new connection")
 
-    after = f'{talk.sender} sent "message" twice at once with the same new key'
+    after = f'{talk.sender} and {talk.other} sent "message" at once with the same new key'
     answers: list[Any] = []
-    for _ in range(2):
-        await sender.emit("message", {"text": three, "key": fourth}, callback=answers.append)
+    # On two connections, as the lab hands on what comes on one of them packet by packet.
+    both = {"text": three, "key": fourth}
+    await asyncio.gather(
+        *(client.emit("message", both, callback=answers.append) for client in (sender, other))
+    )
     await stage.expect(after, "news", by=everyone, data=three)
     if len(answers) < 2:
         stage.fail(f"After {after}, only {len(answers)} of the two attempts had an answer.")
     for got in answers:
         check_answer(after, got)
 
-    sender = await stage.join(talk.sender)
-    await attempt(one, first, [], "the first key, on a new connection")
+    if talk.is_long:
+        await attempt(one, second, everyone, "another key, which makes it another message")
+        await attempt(two, third, everyone, "a third key")
+        await attempt(two, second, [], "a key that another text had before, so that it is known")
+    else:
+        for number in range(_OTHERS):
+            await sender.emit("message", {"text": f"{two} {number}", "key": f"{third}-{number}"})
+        await stage.deliveries(
+            lambda found: sum(p.event == "news" for p in found) >= _OTHERS * len(everyone)
+        )
+        await attempt(one, first, [], f"the first key, after {_OTHERS} others")
 
 
 # -- 08.3, a receiver ------------------------------------------------------------------------------
@@ -299,11 +454,14 @@ async def _receiver(answer: Callable[..., Any], stage: Stage, post: _Post) -> No
         await bob.connect(stage.lab.url, auth=auth)
         await stage.lab.settle()
 
-    await box.say("for another", user=post.other)
     await connect()
+    await bob.disconnect()  # he has heard nothing so far
     await box.say(one)
+    await connect()
+    await box.expect("When bob had heard nothing, and missed the first message of all")
+    await box.say("for another", user=post.other)
     await box.say(two)
-    await box.expect("When bob was there for two messages")
+    await box.expect("When bob was there for a second message")
     await box.say("psst", user="bob")
     await box.say(two)
     await box.expect("When somebody said the same text once more, which is another message")
@@ -377,7 +535,12 @@ class _RoomMember:
     async def join(self) -> None:
         """Join the room, with what the answer says then."""
         asked = await run(self.joining)
-        if not isinstance(asked, dict) or asked.get("room") != self.post.room:
+        if not isinstance(asked, dict):
+            self.stage.fail(
+                "What bob says to join-room should have been a dict with his room and an offset, "
+                f"but it was {asked!r}."
+            )
+        if asked.get("room") != self.post.room:
             self.stage.fail(
                 "What bob says to join-room should have had his room, "
                 f"{self.post.room!r}, but it was {asked!r}."
@@ -405,7 +568,7 @@ class _RoomMember:
             self.stage.fail(f"{case}, there was more in the list heard than texts.")
         got = Counter(self.heard)
         if lost := [one for one in self.sent if not got[one]]:
-            self.stage.fail(f"{case}, {_quoted(lost)} was lost.")
+            self.stage.fail(f"{case}, {_quoted(lost)} {'was' if len(lost) == 1 else 'were'} lost.")
         if twice := [one for one in got if got[one] > 1]:
             self.stage.fail(f"{case}, {_quoted(twice)} came twice.")
         if any(times > 1 for times in self.arrived.values()):
@@ -439,6 +602,10 @@ async def _room_member(answer: Callable[..., Any], stage: Stage, post: _Post) ->
     await member.bob.disconnect()
     await member.come_back()
     await member.expect("When bob was back once more, and had missed nothing")
+    await member.say(next(names), **room)
+    await member.bob.disconnect()
+    await member.come_back()
+    await member.expect("When bob had heard a message to his room last, and had missed nothing")
     await member.bob.disconnect()
     await member.say(next(names))
     await member.say(next(names), **room)
@@ -522,8 +689,8 @@ def answer(io):
         praise="Done once, answered each time: that is what makes trying again harmless.",
         play=_server,
         scenes=(
-            _Talk("alice", "bob", ("one", "two", "three")),
-            _Talk("erin", "frank", ("tea", "cake", "milk")),
+            _Talk("alice", "bob", ("one", "two", "three"), is_long=True),
+            _Talk("erin", "frank", ("tea", "cake", "milk"), is_long=False),
         ),
         server=_slow_server,
     ),

@@ -82,11 +82,30 @@ async def test_08_1():
             ),
             (
                 again_and_again(call, times="range(2)"),
-                "lost an answer and then 3 messages, the function returned",
+                "lost 2 messages, the function returned and should have sent once more",
             ),
             (
                 again_and_again(call, times="range(4)"),  # as JavaScript's `retries: 3`
                 "lost an answer and then 3 messages, the function returned and should have sent",
+            ),
+            (
+                again_and_again(call, times="range(10)"),
+                "lost an answer and then 9 messages, the function returned and should have sent",
+            ),
+            # A key of the client's own, or one that all calls under way have in common.
+            (
+                again_and_again(
+                    call,
+                    before="key = counts[client] = counts.get(client, 0) + 1",
+                ).replace("async def", "counts = {}\nasync def"),
+                'The text "bye" was sent with a key that another message had',
+            ),
+            (
+                again_and_again(
+                    call.replace("'key': key", "'key': latest[-1]"),
+                    before="latest.append(str(uuid.uuid4()))",
+                ).replace("async def", "latest = []\nasync def"),
+                'The text "bye" was sent with a key that another message had',
             ),
             (
                 again_and_again(call.replace("key}", "str(uuid.uuid4())}")),
@@ -130,15 +149,41 @@ async def test_08_1():
             ),
             (
                 again_and_again(call.replace("timeout=0.1", "timeout=5")),
-                "there were 1 attempts in two seconds. Each should have had a tenth of a second",
+                "An attempt had 5 seconds to be answered. Each should have had a tenth of a second",
+            ),
+            (
+                again_and_again(call.replace("timeout=0.1", "timeout=0.3")),
+                "An attempt had 0.3 seconds to be answered",
+            ),
+            (
+                again_and_again(call.replace(", timeout=0.1", "")),
+                "An attempt had more time to be answered. Each should have had a tenth of a second",
+            ),
+            (
+                client(
+                    "while not came.is_set():",
+                    "    await client.emit('message', data, callback=lambda _: came.set())",
+                    "    await asyncio.sleep(0.02)",
+                    before="import asyncio; came = asyncio.Event(); "
+                    "data = {'text': text, 'key': str(uuid.uuid4())}",
+                ),
+                "the attempts came one upon the other",
+            ),
+            (
+                again_and_again("client.call('message', (text, key), timeout=0.1)"),
+                "A message should have had a text and a key, but it was ('hi', ",
+            ),
+            (
+                again_and_again(call).replace("return await", "return"),
+                "`client.call(...)` was not awaited",
             ),
             (
                 again_and_again(call.replace("timeout=0.1", "timeout=0.001")),
-                "Each should have had a tenth of a second",
+                "An attempt had 0.001 seconds to be answered. Each should have had a tenth of a",
             ),
             (
                 client("while True:", f"    try: await {call}", "    except Timeout: pass"),
-                "Something does not end. Waited 2 s for your function to end",
+                "the next attempt was acknowledged, and 10 more came. An acknowledgement is the",
             ),
             (
                 again_and_again(call.replace("'message'", "'mesage'")),
@@ -168,6 +213,16 @@ async def test_08_1():
             again_and_again(
                 call.replace("'key': key", "'key': key, 'attempt': number"),
                 before="key = next(numbers) + 1",
+            ),
+            # Longer and longer between two attempts.
+            client(
+                "for number in itertools.count():",
+                "    try:",
+                "        async with asyncio.timeout(0.1):",
+                "            return await client.call('message', {'text': text, 'key': key})",
+                "    except TimeoutError:",
+                "        await asyncio.sleep(0.01 * 2**number)",
+                before="import asyncio; key = uuid.uuid4().int",
             ),
             # Recursion.
             (
@@ -248,13 +303,51 @@ async def test_08_2():
             ),
             (
                 server(once[0], emit, once[1], good),  # noted after the `await`
-                'twice at once with the same new key, alice and bob heard "news" more than once',
+                'at once with the same new key, alice and bob heard "news" more than once',
+            ),
+            # As short as an `await` can be.
+            (
+                server(once[0], "    await io.sleep(0)", once[1], emit, good),
+                'at once with the same new key, alice and bob heard "news" more than once',
+            ),
+            # One at a time, on each connection.
+            (
+                server(
+                    "async with turns.setdefault(sid, asyncio.Lock()):",
+                    *(f"    {line}" for line in (once[0], emit, once[1], good)),
+                    before="turns, keys = {}, set()",
+                ).replace("def answer", "import asyncio\ndef answer", 1),
+                'at once with the same new key, alice and bob heard "news" more than once',
+            ),
+            # It forgets, or takes keys for the same that begin alike.
+            (
+                server(
+                    once[0],
+                    "    keys.append(data['key'])",
+                    emit,
+                    good,
+                    before="from collections import deque; keys = deque(maxlen=10)",
+                ),
+                "the first key, after 12 others, erin and frank should not have heard",
+            ),
+            (
+                server(
+                    "if data['key'][:8] not in keys:",
+                    "    keys.add(data['key'][:8])",
+                    emit,
+                    good,
+                ),
+                "at once with the same new key, alice and bob should have heard",
+            ),
+            (
+                server(*once, emit, "return {'ok': 1}"),
+                "alice got {'ok': 1}",
             ),
             (
                 server(once[0], "    await asyncio.sleep(0.1)", once[1], emit, good).replace(
                     "def answer", "import asyncio\ndef answer", 1
                 ),
-                "twice at once with the same new key",
+                "at once with the same new key, alice and bob heard",
             ),
             (
                 server(*once, emit, f"    {good}"),
@@ -276,11 +369,11 @@ async def test_08_2():
                     emit,
                     good,
                 ),
-                "the first key once more, alice and bob should not have heard",
+                "a key that another text had before, so that it is known, alice and bob should not",
             ),
             (
                 server("if sid not in keys:", "    keys.add(sid)", emit, good),
-                "which makes it another message",
+                "the same key, on a new connection, alice and bob should not",
             ),
             (
                 server(
@@ -289,7 +382,7 @@ async def test_08_2():
                     emit,
                     good,
                 ),
-                "the first key, on a new connection, alice and bob should not have heard",
+                "the same key, on a new connection, alice and bob should not have heard",
             ),
             (
                 server(
@@ -310,7 +403,7 @@ async def test_08_2():
             ),
             (
                 server(*once, "    await io.emit('news', 'one')", good),
-                'should have carried "two", but it carried "one"',
+                'should have carried "three", but it carried "one"',
             ),
             (server(*once, "    io.emit('news', data['text'])", good), "was not awaited"),
             (server(good), "Nobody did"),
@@ -407,7 +500,7 @@ async def test_08_3():
             (receiver(append), "had missed two, the list heard should have been"),
             (
                 receiver(append, seen="{'userId': 'bob'}"),
-                "'three', 'one'], but it was ['one', 'two', 'two'].",
+                "heard nothing, and missed the first message of all, the list heard should have",
             ),
             (receiver(append, note_id, returns="seen"), "should have returned a function"),
             (
@@ -428,11 +521,11 @@ async def test_08_3():
             ),
             (
                 receiver(note_id, returns="lambda: seen"),
-                "When bob was there for two messages",
+                "When bob had heard nothing, and missed the first message of all",
             ),
             (
                 receiver("heard.append(data)", note_id),
-                "When bob was there for two messages, there was more in the list heard than texts.",
+                "the first message of all, there was more in the list heard than texts.",
             ),
             (
                 receiver(append, "if not seen['offset']: seen['offset'] = data['id']"),
@@ -473,7 +566,20 @@ async def test_08_3():
                 "an older message to his room last, and was back once more, the list heard",
             ),
             (receiver(append, note_id, returns="lambda: None"), "it was None"),
-            ("def answer(bob, heard):\n    return lambda: {'userId': 'bob'}\n", "was there for"),
+            ("def answer(bob, heard):\n    return lambda: {'userId': 'bob'}\n", "had heard"),
+            # An offset only once there is one: what he misses before that is lost.
+            (
+                receiver(
+                    append,
+                    "seen.update(offset=data['id'])",
+                    seen="{'userId': 'bob'}",
+                ),
+                "had heard nothing, and missed the first message of all, the list heard should",
+            ),
+            (
+                receiver(append, note_id, seen="{'userId': 'bob', 'offset': 1}"),
+                "had heard nothing, and missed the first message of all, the list heard should",
+            ),
         ],
         [
             receiver(append, "if 'room' not in data: seen['offset'] = data['id']", more=both),
@@ -484,11 +590,11 @@ async def test_08_3():
                 note_id,
                 more=both,
             ),
-            # A class, other names, and an offset only once there is one.
+            # A class, and other names.
             (
                 "class Receiver:\n"
                 "    def __init__(self, heard):\n"
-                "        self.heard, self.auth = heard, {'userId': 'bob'}\n"
+                "        self.heard, self.auth = heard, {'userId': 'bob', 'offset': 0}\n"
                 "    def on_message(self, message):\n"
                 "        print('heard', message['text'])\n"
                 "        self.heard += [message['text']]\n"
@@ -652,10 +758,27 @@ async def test_08_5():
                 ).replace("def answer", "got = set()\ndef answer"),
                 "the server sent him again what he had",
             ),
+            # The lesser of the two.
+            (
+                member(
+                    *note(own),
+                    returns="lambda: seen, lambda: "
+                    "in_room | {'offset': min(seen['offset'], in_room['offset'])}",
+                ),
+                'had heard a message to his room last, and had missed nothing, "blue 2" came twice',
+            ),
+            (
+                member(*note(own)).replace("@bob.on('single-message')", "#"),
+                '"green 1" and "blue 1" were lost',
+            ),
+            (
+                member(*note(own), returns="lambda: seen, lambda: room"),
+                "should have been a dict with his room and an offset, but it was 'team'",
+            ),
             (member(*note(own), returns="lambda: seen"), "should still return two functions"),
             (
                 member(*note(own), returns="lambda: seen, lambda: in_room['offset']"),
-                "What bob says to join-room should have had his room, 'team', but it was",
+                "What bob says to join-room should have been a dict with his room and an offset",
             ),
             (
                 member(
