@@ -18,7 +18,7 @@ _Visits = tuple[tuple[str, _Auth, bool], ...]
 # What holds two ids in no order, or is one.
 _UNORDERED = (str, set, frozenset, Mapping)
 
-# A name with this in it is another at each check: nobody can know it beforehand.
+# What has this in it is another at each check: nobody can know it beforehand.
 _SURNAME = "<surname>"
 
 
@@ -27,25 +27,30 @@ async def _names_only(answer: Callable[..., Any], stage: Stage, visits: _Visits)
     surname = secrets.token_hex(2)
     for name, template, welcome in visits:
         auth = template and {
-            key: value.replace(_SURNAME, surname) for key, value in template.items()
+            key.replace(_SURNAME, surname): value.replace(_SURNAME, surname)
+            for key, value in template.items()
         }
         brought = f"{name} connected {f'with auth={auth}' if auth else 'without auth'}"
-        was_accepted = await _is_accepted(stage, name, auth)
-        if was_accepted and not welcome:
+        client = await _accepted(stage, name, auth)
+        if client and not welcome:
             _see_that_somebody_is_at_the_door(stage)
-            stage.fail(f"{brought} and should have been refused. The server accepted the client.")
-        if welcome and not was_accepted:
+            then = "" if client.connected else ", and disconnected it then"
+            stage.fail(
+                f"{brought} and should have been refused. The server accepted the client{then}."
+            )
+        if welcome and not client:
             stage.fail(f"{brought} and should have been accepted. The server refused the client.")
 
 
-async def _is_accepted(stage: Stage, name: str, auth: _Auth) -> bool:
+async def _accepted(stage: Stage, name: str, auth: _Auth) -> Any:
+    """Return the client, or None if it was refused."""
     try:
-        await stage.join(name, auth=auth)
+        return await stage.join(name, auth=auth)
     except NotConnectedError as error:
         if _comes_from_the_handler(error):
             raise
         await stage.clear()
-        return False
+        return None
     except (TypeError, AttributeError) as error:
         if auth is not None:
             raise
@@ -53,7 +58,6 @@ async def _is_accepted(stage: Stage, name: str, auth: _Auth) -> bool:
         stage.fail(
             f"{name} connected without auth, and the handler raised {_with_article(error)}: {why}."
         )
-    return True
 
 
 def _comes_from_the_handler(error: Exception) -> bool:
@@ -105,7 +109,15 @@ async def _there_and_back(
     stage.io.on("connect", lambda sid, *_: visits.append((stage.lab.name(sid), sid)))
     clients = await stage.join(*present)
     client = clients[-1] if len(present) > 1 else clients
-    returned = await run(answer, client, stage.lab.url)
+    try:
+        returned = await run(answer, client, stage.lab.url)
+    except NotConnectedError as error:
+        if str(error) == "Already connected":
+            raise
+        stage.fail(
+            f"There was no connection. {name} herself should connect again, to the url that the "
+            "function is given."
+        )
     await stage.clear()
     ids = [sid for visitor, sid in visits if visitor == name]
     others = [sid for visitor, sid in visits if visitor not in present]
@@ -184,8 +196,8 @@ def answer(io):
                 ("erin", {"nickname": f"Rin {_SURNAME}", "colour": "name"}, False),
                 ("frank", {"code": "swordfish", "name": f"Frank {_SURNAME}"}, True),
                 ("grace", None, False),
-                ("heidi", {"name": f"Heidi {_SURNAME}"}, True),
-                ("ivan", {"name": f"Heidi {_SURNAME}"}, True),
+                ("heidi", {"name": _SURNAME}, True),
+                ("ivan", {"name": _SURNAME, _SURNAME: "red"}, True),
             ),
         ),
     ),
@@ -262,8 +274,8 @@ async def arrives(client, code):
                 'arrives(dave, "sesame")',
                 heard=["alice", "bob", "carol", "dave"],
                 why=(
-                    "While the handler runs, whoever is at the door is on the circuit already, and "
-                    "hears what has no address."
+                    "What has no address is for everyone on the circuit, and whoever is at the "
+                    "door is on it while the handler runs."
                 ),
             ),
             Line(

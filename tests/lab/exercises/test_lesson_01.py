@@ -80,7 +80,20 @@ async def test_01_1():
                     "inside.append(auth['name'])",
                     before="inside = []\n\n\n",
                 ),
-                "ivan connected with auth={'name': 'Heidi",
+                "ivan connected with auth={'name': '",
+            ),
+            (
+                connect(
+                    "known = ('Alice', 'Dave', 'Frank', 'Heidi', 'Ivan')",
+                    "return bool(auth) and auth.get('name', '').startswith(known)",
+                ),
+                "heidi connected with auth={'name': '",
+            ),
+            (
+                connect(
+                    "return 'name' in (auth or {}) and not {*auth} - {'name', 'colour', 'code'}"
+                ),
+                "ivan connected with auth={'name': '",
             ),
             (
                 connect(
@@ -96,6 +109,13 @@ async def test_01_1():
             (
                 connect("if not auth or 'name' not in auth: await io.disconnect(sid)"),
                 "bob connected without auth and should have been refused",
+            ),
+            (
+                connect(
+                    "if 'name' in (auth or {}): return",
+                    "io.start_background_task(io.disconnect, sid)",
+                ),
+                "The server accepted the client, and disconnected it then.",
             ),
             (
                 connect("return 'name' in (auth or {})").replace('"connect"', '"connection"'),
@@ -265,6 +285,11 @@ async def test_01_3():
             ),
             (reconnect(come_back, "return 1, 2"), "Already connected"),
             (
+                reconnect("a = alice.get_sid()", leave, "await alice.connect('http://127.0.0.1:1')",
+                    "return a, alice.get_sid()"),
+                "alice herself should connect again, to the url that the function is given.",
+            ),
+            (
                 reconnect("a = alice.get_sid()", "alice.disconnect()", "return a, a"),
                 "`alice.disconnect(...)` was not awaited",
             ),
@@ -333,7 +358,8 @@ async def test_01_4():
         wrong=[
             (guess(carol=["alice", "bob", "carol"]), "The welcome has an address"),
             (guess(carol=["alice", "bob"]), "carol heard it, and your guess leaves them out"),
-            (guess(dave=["alice", "bob", "carol"]), "on the circuit already"),
+            (guess(dave=["alice", "bob", "carol"]), "at the door is on it while the handler"),
+            (guess(dave=["dave"]), "What has no address is for everyone on the circuit"),
             (guess(dave=[]), "alice, bob, carol and dave heard it"),
             (guess(news=["alice", "bob", "carol", "dave"]), "dave was refused, bob is back"),
             (guess(news=["alice", "carol"]), "bob heard it, and your guess leaves them out"),
