@@ -12,7 +12,7 @@ import nbformat
 from nbclient import NotebookClient
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
-# The README shows the picture that this cell of this lesson draws.
+# The README shows the picture that the cell with this in it draws.
 README_PICTURE = NOTEBOOKS / "pictures" / "broadcast.svg"
 README_LESSON = NOTEBOOKS / "03_broadcast.ipynb"
 README_CELL = 'await carol.emit("others"'
@@ -68,7 +68,7 @@ def _count_from_one(notebook: nbformat.NotebookNode, before: int) -> None:
 def readme_picture() -> str:
     """Return the picture that the README shows, as the lesson has it."""
     notebook = nbformat.read(README_LESSON, as_version=4)
-    [cell] = [cell for cell in notebook.cells if cell.source.startswith(README_CELL)]
+    [cell] = [cell for cell in notebook.cells if README_CELL in cell.source]
     [picture] = [o.data["image/svg+xml"] for o in cell.outputs if o.output_type == "display_data"]
     return picture
 
