@@ -1,7 +1,8 @@
 """The exercises of lesson 05: direct messages."""
 
+import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,7 @@ class _People:
 
     Attributes:
         writer: The name of the first one's tab.
-        desk: The name of the writer's other tab.
+        desks: The names of the writer's other tabs.
         tabs: The names of the second one's two tabs.
         other: The name of the third one's tab.
         ids: The user ids of the three, and of somebody who never comes.
@@ -25,28 +26,29 @@ class _People:
     """
 
     writer: str
-    desk: str
+    desks: tuple[str, str]
     tabs: tuple[str, str]
     other: str
     ids: tuple[Any, Any, Any, Any]
     texts: tuple[str, str, str, str]
 
     async def join(self, stage: Stage) -> tuple[Any, ...]:
-        """Connect all but the desk: the writer, the two tabs, and the other one."""
+        """Connect all but the desks: the writer, the two tabs, and the other one."""
         first, second, third, _ = self.ids
-        writer = await stage.join(self.writer, auth={"userId": first})
-        tabs = await stage.join(*self.tabs, auth={"userId": second})
+        writer = await stage.lab.join(self.writer, auth={"userId": first})
+        tabs = await stage.lab.join(*self.tabs, auth={"userId": second})
         other = await stage.join(self.other, auth={"userId": third})
         return writer, *tabs, other
 
 
+# As a room, the number 0 is no address at all; as a user, it is somebody.
 _PEOPLE = (
     _People(
-        "alice", "desk", ("bob", "phone"), "carol", (1, 2, 3, 4),
+        "alice", ("desk", "pad"), ("bob", "phone"), "carol", (1, 2, 0, 4),
         ("lunch?", "tea?", "milk!", "at noon?"),
     ),
     _People(
-        "dave", "tablet", ("erin", "laptop"), "frank", ("u2", "u22", "U22", "22"),
+        "dave", ("tablet", "tv"), ("erin", "laptop"), "frank", ("u2", "u22", "U22", " U22"),
         ("who has the key?", "I have", "buy stamps", "still there?"),
     ),
 )  # fmt: skip
@@ -56,31 +58,31 @@ async def _write(
     client: Any, stage: Stage, user: Any, text: str, *, by: list[str], meanwhile: str = ""
 ) -> None:
     await client.emit("dm", {"user": user, "text": text})
-    after = f"{meanwhile}{client.name} wrote to user {user}"
+    after = f"{meanwhile}{client.name} wrote to user {_quoted(user)}"
     await stage.expect(after, "dm", by=by, data=text)
 
 
 async def _write_to_nobody(
     client: Any, stage: Stage, user: Any, text: str, *, meanwhile: str, witness: tuple[Any, Any]
 ) -> None:
-    """Write to somebody who is not there, and then to a witness, to know when to look."""
-    (name, one), other_text = witness, f"{text} (to somebody else)"
-    await client.emit("dm", {"user": user, "text": text})
-    await client.emit("dm", {"user": one, "text": other_text})
+    """Write to somebody who is not there, while a witness has a note to itself."""
+    (other, one), other_text = witness, f"{text} (to somebody else)"
+    await asyncio.gather(
+        client.emit("dm", {"user": user, "text": text}),
+        other.emit("dm", {"user": one, "text": other_text}),
+    )
 
     def has_come(found: list[Packet]) -> bool:
-        return any(packet.target == name and packet.data == (other_text,) for packet in found)
+        return any(packet.target == other.name and packet.data == (other_text,) for packet in found)
 
     found = [p for p in await stage.deliveries(has_come) if p.event == "dm"]
-    after = f"After {meanwhile}{client.name} wrote to user {user}"
+    after = f"After {meanwhile}{client.name} wrote to user {_quoted(user)}"
     if heard := [packet for packet in found if packet.data != (other_text,)]:
         names = sorted({packet.target for packet in heard})
         stage.fail(f'{after}, {enumerated(names)} should not have heard "dm"', heard)
-    if [packet.target for packet in found] != [name]:
-        stage.fail(
-            f'{after} and then to user {one}, only {name} should have heard "dm", and that once',
-            found,
-        )
+    if [packet.target for packet in found] != [other.name]:
+        after += f" and at once {other.name} to user {_quoted(one)}"
+        stage.fail(f'{after}, only {other.name} should have heard "dm", and that once', found)
 
 
 async def _reach_a_person(answer: Callable[..., Any], stage: Stage, people: _People) -> None:
@@ -97,17 +99,14 @@ async def _reach_a_person(answer: Callable[..., Any], stage: Stage, people: _Peo
     await _write(writer, stage, second, noon, by=[tab.name], meanwhile=gone)
     await tab.disconnect()
     gone = f"{tab.name} and {phone.name} had gone and "
-    witness = (other.name, third)
+    witness = (other, third)
     await _write_to_nobody(writer, stage, second, noon, meanwhile=gone, witness=witness)
-    never = f"nobody had come as user {nobody} and "
-    await _write_to_nobody(other, stage, nobody, lunch, meanwhile=never, witness=witness)
+    never = f"nobody had come as user {_quoted(nobody)} and "
+    await _write_to_nobody(writer, stage, nobody, lunch, meanwhile=never, witness=witness)
     many = ["car", phone.name, "watch"]
     await stage.join(*many, auth={"userId": second})
-    come = f"{enumerated(many)} had come as user {second} and "
+    come = f"{enumerated(many)} had come as user {_quoted(second)} and "
     await _write(other, stage, second, tea, by=many, meanwhile=come)
-    # As a room, the number 0 is no address at all.
-    await stage.join("zoe", auth={"userId": 0})
-    await _write(other, stage, 0, milk, by=["zoe"], meanwhile="zoe had come as user 0 and ")
 
 
 async def _show_who_is_away(answer: Callable[..., Any], stage: Stage) -> None:
@@ -131,8 +130,8 @@ _NAMES: tuple[Any, ...] = (
     "room:2", "2:user", "2:group", "user2", "group2", "user_2", "group_2", "user-2", "group-2",
     "user 2", "group 2", "user/2", "group/2", "user.2", "group.2", "u2", "g2", "u:2", "g:2",
     "user:user:2", "user:group:2", "group:user:2", "('user', 2)", "('group', 2)", "None", "[]",
-    "ana", "ann", "anna", "ána", _LONG + "1", _LONG + "2", "1" + _LONG, "2" + _LONG,
-    f"{_LONG}1{_LONG}", f"{_LONG}2{_LONG}",
+    "ana", "ann", "anna", "\u00e1na", "a\u0301na",
+    _LONG + "1", _LONG + "2", "1" + _LONG, "2" + _LONG, f"{_LONG}1{_LONG}", f"{_LONG}2{_LONG}",
 )  # fmt: skip
 
 
@@ -159,7 +158,7 @@ def _quoted(name: Any) -> str:
     if isinstance(name, str) and len(name) > 40:
         middle = len(name) // 2
         name = "...".join((name[:12], name[middle - 3 : middle + 4], name[-6:]))
-    return json.dumps(name, ensure_ascii=False)
+    return json.dumps(name)
 
 
 @dataclass(frozen=True)
@@ -170,29 +169,14 @@ class _Listener:
     groups: tuple[Any, ...]
 
 
-async def _names(
-    answer: Callable[..., Any], stage: Stage, scene: _Listener
-) -> AsyncIterator[tuple[str, Any]]:
-    # First what is most likely to meet, so that a verdict is about an everyday name.
-    for name in (*scene.people.ids, *scene.groups, *_NAMES, _PROBE):
-        for kind in _KINDS:
-            yield kind, name
-    # Then what is made for the text that an answer adds: "_chess", if that is "_" and "__".
-    rooms = {kind: await _room(answer, stage, kind, _PROBE) for kind in _KINDS}
-    for kind, other in (_KINDS, _KINDS[::-1]):
-        before, found, after = rooms[kind].partition(_PROBE)
-        rest = rooms[other].removeprefix(before).removesuffix(after)
-        if found and before + rest + after == rooms[other]:
-            yield kind, rest
-
-
 async def _names_that_cannot_meet(
     answer: Callable[..., Any], stage: Stage, scene: _Listener
 ) -> None:
     io, people = stage.io, scene.people
     second = people.ids[1]
     taken: dict[str, tuple[str, Any]] = {}
-    async for kind, name in _names(answer, stage, scene):
+
+    async def take(kind: str, name: Any) -> None:
         room = await _room(answer, stage, kind, name)
         other_kind, other = taken.setdefault(room, (kind, name))
         # Whether 2 and "2" are one is the answer's own affair.
@@ -201,6 +185,18 @@ async def _names_that_cannot_meet(
                 f"The {other_kind} {_quoted(other)} and the {kind} {_quoted(name)} have one room, "
                 f"{_quoted(room)}: each hears what is meant for the other."
             )
+
+    # First what is most likely to meet, so that a verdict is about an everyday name.
+    for name in (*people.ids, *scene.groups, *_NAMES):
+        for kind in _KINDS:
+            await take(kind, name)
+    # Then what is made for the text that an answer adds: "_2", if that is "_" and "__".
+    for kind in _KINDS:
+        before, found, after = (await _room(answer, stage, kind, _PROBE)).partition(_PROBE)
+        for room in [*taken] if found else ():
+            name = room.removeprefix(before).removesuffix(after)
+            if before + name + after == room:
+                await take(kind, name)
 
     async def connect(sid: str, environ: Any, auth: Any) -> None:  # noqa: ARG001
         await io.enter_room(sid, await run(answer, "user", auth["userId"]))
@@ -217,7 +213,7 @@ async def _names_that_cannot_meet(
         await listener.call("join-room", group)
         await io.emit("dm", to=room_of_two)
         after = f"{listener.name} joined the group {_quoted(group)} and the server emitted to "
-        await stage.expect(f"{after}user {second}", "dm", by=people.tabs)
+        await stage.expect(f"{after}user {_quoted(second)}", "dm", by=people.tabs)
 
     await listener.call("join-room", tab.get_sid())
     await io.emit("dm", to=tab.get_sid())
@@ -242,31 +238,35 @@ async def _the_whole_handler(answer: Callable[..., Any], stage: Stage, people: _
     async def connect(sid: str, environ: Any, auth: Any) -> None:  # noqa: ARG001
         await io.save_session(sid, auth)
         await io.enter_room(sid, f"user:{auth['userId']}")
+        await io.enter_room(sid, "room:lobby")
 
     io.on("connect", connect)
     await run(answer, io)
     writer, tab, phone, other = await people.join(stage)
     first, second, third, nobody = people.ids
-    await stage.join(people.desk, auth={"userId": first})
+    await stage.join(*people.desks, auth={"userId": first})
 
     async def write(client: Any, me: Any, user: Any, text: str, by: list[str], **more: Any) -> None:
         data = {"user": user, "text": text}
         await client.emit("dm", data | more)
-        claim = f"claimed to be user {more['from']}" if "from" in more else "claimed nothing"
-        who = f"{client.name}, who is user {me}," if me == user else client.name
-        after = f"{who} wrote to user {user} and {claim}"
+        claim = f"to be user {_quoted(more['from'])}" if "from" in more else "nothing"
+        who = f"{client.name}, who is user {_quoted(me)}," if me == user else client.name
+        after = f"{who} wrote to user {_quoted(user)} and claimed {claim}"
         await stage.expect(after, "dm", by=by, data=data | more | {"from": me})
 
     lunch, tea, milk, noon = people.texts
-    await write(writer, first, second, lunch, [*people.tabs, people.desk])
+    await write(writer, first, second, lunch, [*people.tabs, *people.desks])
     await write(other, third, second, tea, [*people.tabs], **{"from": first})
     await write(phone, second, third, noon, [tab.name, other.name], room="red")
-    await write(writer, first, first, milk, [people.desk])
-    await write(writer, first, nobody, noon, [people.desk])
-    await other.emit("dm", {"user": nobody, "text": lunch})
-    after = f"{other.name} wrote to user {nobody}, who is not there, and to user {second}"
-    await other.emit("dm", {"user": second, "text": milk})
-    await stage.expect(after, "dm", by=people.tabs)
+    await write(writer, first, first, milk, [*people.desks])
+    await write(writer, first, nobody, noon, [*people.desks])
+    data = {"user": first, "text": milk}
+    await asyncio.gather(writer.emit("dm", data), other.emit("dm", {"user": nobody, "text": lunch}))
+    after = (
+        f"{writer.name} wrote to user {_quoted(first)} and at once {other.name} to user "
+        f"{_quoted(nobody)}, who is not there"
+    )
+    await stage.expect(after, "dm", by=people.desks, data=data | {"from": first})
 
 
 EXERCISES = [
