@@ -45,7 +45,7 @@ class Client(socketio.AsyncClient):  # type: ignore[misc]
         name: str,
         wire: Wire,
         timeout: float,
-        before_connect: Callable[["Client"], Awaitable[None]],
+        before_connect: Callable[["Client", str], Awaitable[None]],
         **options: Any,
     ) -> None:
         # python-socketio's own handling of Interrupt stops the event loop, and with it the kernel.
@@ -93,7 +93,7 @@ class Client(socketio.AsyncClient):  # type: ignore[misc]
         if self.connected:
             raise ConnectionError("Already connected")
         if not reconnecting:
-            await self._before_connect(self)
+            await self._before_connect(self, url)
         await self._close_websocket()
         connecting = super().connect(
             url,

@@ -152,9 +152,11 @@ class Lab:
 
         Raises:
             LabTimeoutError: That took too long; the message says what was still to come.
+            RuntimeError: The lab is closed.
             Exception: What a handler raised meanwhile, on either side.
         """
         __tracebackhide__ = True
+        self._check_open()
         await self._wire.settle(self._timeout)
 
     def leave_out(self, is_left_out: Callable[[object], bool]) -> None:
@@ -391,9 +393,13 @@ class Lab:
             )
         await self.settle()
 
-    async def _welcome(self, client: Client) -> None:
+    async def _welcome(self, client: Client, url: str) -> None:
         """Let a client that connects take the place of an earlier one of its name."""
         __tracebackhide__ = True
+        if any(url.startswith(lab.url) for lab in _open_labs.values() if lab is not self):
+            raise socketio.exceptions.ConnectionError(
+                f"{client.name} belongs to another lab than the one at this address."
+            )
         if self._clients.get(client.name) is not client:
             await self._see_off([client.name])
         self._clients[client.name] = client

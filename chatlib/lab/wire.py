@@ -343,7 +343,7 @@ class Wire:
         parts = [f"{what} to end" for what in self._unended()]
         parts += [f"{_title(sent)} to reach {sent.target}" for sent in self._under_way]
         parts += [f"both ends to see that {link.name} has gone" for link in self._unsettled()]
-        return ", and for ".join(parts[:3]) or "the lab to become quiet"
+        return ", and for ".join([*dict.fromkeys(parts)][:3]) or "the lab to become quiet"
 
     # -- the server's side ------------------------------------------------------------------------
 

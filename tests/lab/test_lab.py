@@ -971,3 +971,23 @@ async def test_who_heard_something_has_a_column(io, lab):
 
     await lab.join("alice")
     assert Matrix(lab.trace).text().split() == ["alice", 'io.emit("welcome",', "to=alice)", "●"]
+
+
+async def test_waiting_for_a_closed_lab_says_so(io):
+    lab = await Lab.open(io)
+    await lab.join("alice")
+    await lab.close()
+    for wait in (lab.settle, lab.show, lab.who_heard, lab.clear, lab.picture):
+        with pytest.raises(RuntimeError, match="This lab is closed"):
+            await wait()
+
+
+async def test_a_client_of_another_lab_is_told_so(lab):
+    io = socketio.AsyncServer(async_mode="aiohttp")
+    async with await Lab.open(io, name="other") as other:
+        alice = other.client("alice")
+        with pytest.raises(
+            socketio.exceptions.ConnectionError, match="alice belongs to another lab"
+        ):
+            await alice.connect(lab.url)
+        await alice.connect(other.url)

@@ -147,7 +147,8 @@ class Exercise:
         except Exception as error:  # noqa: BLE001  (the reader's code may raise anything)
             # What was not awaited is noticed when nothing holds it any more.
             traceback.clear_frames(error.__traceback__)
-            return _told(error, watch.code)
+            told = _told(error, watch.code)
+            return stage.lab.trace.with_names(told) if stage else told
         finally:
             await watch.stop()
         return ""

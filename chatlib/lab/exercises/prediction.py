@@ -18,8 +18,8 @@ from chatlib.lab.lab import Lab
 from chatlib.lab.trace import SERVER, Emission, Packet
 from chatlib.lab.words import enumerated
 
-_NOBODY = "nobody"
-_EVERYONE = "everyone"
+_NOBODY = ("nobody", "none", "no one", "")
+_EVERYONE = ("everyone", "everybody", "all")
 
 
 class _UnreadableGuessError(Exception):
@@ -165,17 +165,16 @@ class Prediction:
 
 def _names(guess: Any, line: str, clients: Sequence[str]) -> list[str]:
     """Return the names in a guess, that may be a list of them, or text."""
-    if guess is None or guess == _NOBODY:
-        return []
-    if guess == _EVERYONE:
-        return list(clients)
     if isinstance(guess, str):
-        guess = [name for name in re.split(r"[\s,;&]+|\band\b", guess) if name]
-    named = list(guess) if isinstance(guess, Iterable) else [guess]
-    if named in ([_NOBODY], [None], [""]):
+        word = guess.strip().casefold()
+        guess = [word] if word in (*_NOBODY, *_EVERYONE) else re.split(r"[\s,;&]+|\band\b", guess)
+    named = [name for name in (guess if isinstance(guess, Iterable) else [guess]) if name]
+    if len(named) == 1 and str(named[0]).strip().casefold() in _EVERYONE:
+        return list(clients)
+    if all(str(name).strip().casefold() in _NOBODY for name in named):
         return []
     # A client of the notebook's, `[alice]` without quotes, is meant by its name.
-    names = [str(getattr(name, "name", name)).casefold() for name in named]
+    names = [str(getattr(name, "name", name)).strip().casefold() for name in named]
     for name, written in zip(names, named, strict=True):
         if name not in clients:
             raise _UnreadableGuessError(

@@ -116,7 +116,7 @@ class Stage:
         if extra:
             self.fail(f'After {after}, {enumerated(extra)} should not have heard "{event}"', heard)
         if twice:
-            self.fail(f'After {after}, {enumerated(twice)} heard "{event}" more than once', heard)
+            self.fail(f'After {after}, {enumerated(twice)} heard "{event}" more than once.')
         if data is not _ANYTHING:
             self.expect_data(after, heard, data if isinstance(data, tuple) else (data,))
 

@@ -54,6 +54,9 @@ async def test_the_solution_is_right():
     "change",
     [
         pytest.param({EVERYONE: ("carol", "bob", "alice")}, id="another order, a tuple"),
+        pytest.param({LATE: "Everybody"}, id="everybody"),
+        pytest.param({LATE: ["all"]}, id="all"),
+        pytest.param({EVERYONE: " alice,bob ,carol"}, id="blanks"),
         pytest.param({EVERYONE: {"alice", "bob", "carol"}}, id="a set"),
         pytest.param({EVERYONE: "alice, bob and carol"}, id="text"),
         pytest.param({EVERYONE: "alice bob carol"}, id="text with spaces"),
@@ -67,7 +70,7 @@ async def test_a_guess_may_be_written_in_many_ways(change):
     assert await talk.judge(RIGHT | change) == Verdict("right", "So it is.")
 
 
-@pytest.mark.parametrize("nobody", [[], (), "", "nobody", ["nobody"], None, [None]])
+@pytest.mark.parametrize("nobody", [[], (), "", "Nobody", ["nobody"], None, [None], " "])
 async def test_nobody_may_be_written_in_many_ways(nobody):
     silent = replace(talk, lines=(Line('alice.emit("shout")', [], "No handler."),))
     assert (await silent.judge({'alice.emit("shout")': nobody})).kind == "right"
