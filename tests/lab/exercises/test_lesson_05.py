@@ -79,15 +79,14 @@ REACHES_A_PERSON = [
     answer(
         connect("await io.enter_room(sid, 'person %s' % auth['userId'])"),
         dm(
-            "await queue.put(data)",
-            "if not workers:",
-            "    workers.append(io.start_background_task(work))",
+            "queue.append(data)",
+            "if len(queue) == 1: io.start_background_task(work)",
         ),
-        before="""import asyncio
-    queue, workers = asyncio.Queue(), []
+        before="""queue = []
     async def work():
-        while True:
-            data = await queue.get()
+        while queue:
+            await io.sleep(0)
+            data = queue.pop(0)
             await io.emit('dm', data['text'], room='person %s' % data['user'])
 """,
     ),
