@@ -106,6 +106,22 @@ async def test_09_1():
                 door(f"if not isinstance(auth, dict) or 'tea' not in auth.values(): {REFUSE}"),
                 "mallory came with the auth {'password': 'tea'} and was let in",
             ),
+            (  # compares ASCII only
+                door(
+                    "import hmac\n        word = auth.get('passcode') if isinstance(auth, dict) "
+                    "else ''\n        right = isinstance(word, str) and "
+                    f"hmac.compare_digest(word, 'tea')\n        if not right: {REFUSE}"
+                ),
+                "TypeError: comparing strings with non-ASCII characters",
+            ),
+            (  # another exception of socketio.exceptions
+                door(
+                    "if not isinstance(auth, dict) or auth.get('passcode') != 'tea': "
+                    "raise ConnectionError('The passcode is wrong.')",
+                    before=IMPORT.replace("RefusedError", "Error"),
+                ),
+                "Your code raised ConnectionError: The passcode is wrong.",
+            ),
         ],
         right=[
             door(
@@ -143,7 +159,8 @@ async def test_09_1():
             ),
             door(
                 "import hmac\n        word = auth.get('passcode') if isinstance(auth, dict) else ''"
-                "\n        right = isinstance(word, str) and hmac.compare_digest(word, 'tea')\n"
+                "\n        right = isinstance(word, str) "
+                "and hmac.compare_digest(word.encode(), b'tea')\n"
                 f"        if not right: {REFUSE}"
             ),
         ],
@@ -164,7 +181,7 @@ async def test_09_2():
                     "await io.enter_room(sid, 'inside'); return await is_known(auth)",
                     inside,
                 ),
-                "while dave and eve, who are not known, waited at the door",
+                "while carol, dave and eve waited at the door",
             ),
             (known(inside), "Nobody did"),
             (
@@ -244,7 +261,7 @@ async def test_09_2():
                     "await io.emit('news', text, to=[*friends.values()])",
                     inside="friends = {}",
                 ),
-                'with the auth of heidi, and erin emitted "say", heidi should have heard "news"',
+                'came with the same auth, and alice emitted "say", alice should have heard "news"',
             ),
             (  # the first answer is everybody's
                 say(
@@ -273,6 +290,38 @@ async def test_09_2():
             (
                 say(enter, "await io.emit('news', 'hello', to='inside')"),
                 'should have carried "a secret"',
+            ),
+            (  # what was said meanwhile is made up for
+                say(
+                    f"{enter}\n        for text in said: await io.emit('news', text, to=sid)",
+                    f"said.append(text); {inside}",
+                    inside="said = []",
+                ),
+                'waited at the door, carol should not have heard "news"',
+            ),
+            (  # whoever knocked last is let in by anybody's answer
+                say(
+                    f"last[:] = [sid]\n        {ask}await io.enter_room(last[0], 'inside')",
+                    inside,
+                    inside="last = []",
+                ),
+                'carol was let in, alice left, and bob emitted "say", carol should have heard',
+            ),
+            (  # the answer is one for all who wait
+                say(
+                    "io.known = await is_known(auth); await asyncio.sleep(0)\n"
+                    "        if not io.known: return False\n"
+                    "        await io.enter_room(sid, 'inside')",
+                    inside,
+                    before="import asyncio\n\n\n",
+                ),
+                "carol is known, and was not let in",
+            ),
+            (  # the one who leaves takes another off the list
+                say(f"{ask}friends.append(sid)", "await io.emit('news', text, to=friends)")
+                + "\n\n    @io.on('disconnect')\n    async def bye(sid, reason):\n"
+                "        friends.pop()\n\n    friends = []",
+                'alice left, and bob emitted "say", carol should have heard "news"',
             ),
             (
                 say(
@@ -653,6 +702,30 @@ async def test_09_5():
                 ),
                 'bob heard "typing" with something in it that is made from the token of alice',
             ),
+            (  # the session is the same object each time
+                present(leaky, before="me.pop('token')"),
+                "Your code raised KeyError: 'token'",
+            ),
+            (  # a name is no key
+                present(
+                    "users[auth['name']] = user; await io.save_session(sid, auth['name'])",
+                    "{'text': text, 'from': {'user': users[me], 'name': me}}",
+                ).replace("    @io", "    users = {}\n\n    @io", 1),
+                'After heidi came as erin and erin emitted "say", the "user"',
+            ),
+            (
+                present(leaky, "{'text': text, 'from': {key: me[key] for key in ('user', 'name')}}")
+                + "\n\n    @io.on('disconnect')\n    async def bye(sid, reason):\n"
+                "        await io.emit('left', await io.get_session(sid), to='inside')",
+                'After alice left, bob heard "left" with the token of alice in it',
+            ),
+            (  # only who comes later hears it
+                present(
+                    f"{clean}; said.append(auth)\n"
+                    "        for one in said[1:-1]: await io.emit('was', one, to=sid)",
+                ).replace("    @io", "    said = []\n\n    @io", 1),
+                'alice heard "was" with the token of bob in it',
+            ),
             (
                 present(f"{clean}; await io.emit('hello', auth, to='inside')"),
                 'After all had come, alice heard "hello" with the token of bob in it',
@@ -680,6 +753,10 @@ async def test_09_5():
                 f"{clean}; count.append(sid); await io.emit('joined', len(count))",
                 "{'text': text, 'from': me, 'at': int(time.time() * 100), 'r': random.random()}",
             ).replace("    @io", "    count = []\n\n    @io", 1),
+            present(  # what alternates, as tokens might
+                clean.replace("auth['name']", "auth['name'], 'side': next(sides)"),
+            ).replace("    @io", "    sides = itertools.cycle('ab')\n\n    @io", 1)
+            + "\n\n\nimport itertools",
             present(
                 f"{clean}; await io.emit('session', {{'token': auth['token']}}, to=sid)",
             ),
