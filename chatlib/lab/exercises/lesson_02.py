@@ -5,6 +5,7 @@ import re
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from socketio.exceptions import BadNamespaceError
@@ -110,25 +111,37 @@ class _Guests:
 
 async def _ask_the_name(answer: Callable[..., Any], stage: Stage, guests: _Guests) -> None:
     await run(answer, stage.io)
-    clients = await stage.join(*guests.names)
-    for client, name in zip(clients, guests.answers, strict=True):
-        client.on("name?", lambda name=name: name)
-    for client, name in zip(clients, guests.answers, strict=True):
-        await client.emit("hello")
-        await _asked_and_announced(stage, client.name, name, sorted(guests.names))
-    for client in clients:
+    clients = {client.name: client for client in await stage.join(*guests.names)}
+    answers = dict(zip(guests.names, guests.answers, strict=True))
+    for who, name in answers.items():
+        clients[who].on("name?", partial(_tell, name))
+    for who, name in answers.items():
+        await clients[who].emit("hello")
+        await _asked_and_announced(stage, who, name, sorted(clients))
+    # One more comes later, who takes her time to answer; and the first says hello again.
+    clients["judy"], answers["judy"] = await stage.join("judy"), "Judy"
+    clients["judy"].on("name?", partial(_tell, "Judy", after=0.15))
+    first = guests.names[0]
+    await clients[first].emit("hello")
+    await _asked_and_announced(stage, first, answers[first], sorted(clients))
+    for client in clients.values():
         await client.emit("hello")
     wanted = len(clients) ** 2
     deliveries = await stage.deliveries(
         lambda found: len([p for p in found if p.event == "joined"]) >= wanted
     )
     joined = [(packet.target, packet.data) for packet in deliveries if packet.event == "joined"]
-    for name in guests.answers:
-        if sorted(who for who, data in joined if data == (name,)) != sorted(guests.names):
+    for name in answers.values():
+        if sorted(who for who, data in joined if data == (name,)) != sorted(clients):
             stage.fail(
-                f'When {enumerated(guests.names)} emitted "hello" at once, everyone should have '
-                f'heard "joined" with "{name}", and once.'
+                f'When {enumerated(clients)}, who is slow to answer, emitted "hello" at once, '
+                f'everyone should have heard "joined" with "{name}", and once.'
             )
+
+
+async def _tell(name: str, *_: Any, after: float = 0) -> str:
+    await asyncio.sleep(after)
+    return name
 
 
 async def _asked_and_announced(stage: Stage, who: str, name: str, everyone: list[str]) -> None:
@@ -167,7 +180,7 @@ class _Forecasts:
     """Who tells the weather, and of which day.
 
     Attributes:
-        names: The names of the clients.
+        names: The names of the clients that are there from the beginning.
         told: The name of who tells, the weather and the day, one after the other.
     """
 
@@ -179,9 +192,11 @@ async def _forecast(answer: Callable[..., Any], stage: Stage, forecasts: _Foreca
     await run(answer, stage.io)
     clients = {client.name: client for client in await stage.join(*forecasts.names)}
     for who, weather, day in forecasts.told:
+        if who not in clients:
+            clients[who] = await stage.join(who)
         await clients[who].emit("forecast", (weather, day))
         after = f'{who} emitted "forecast" with "{weather}" and "{day}"'
-        await stage.expect(after, "news", by=forecasts.names, data=(weather, day))
+        await stage.expect(after, "news", by=clients, data=(weather, day))
 
 
 async def _forecast_demo(answer: Callable[..., Any], stage: Stage) -> None:
@@ -212,7 +227,7 @@ def answer(io):
             _Fields(("alice", "bob"), (((3, 4), (5, 2)), ((7, 7), (7, 2)))),
             _Fields(
                 ("erin", "frank", "grace"),
-                (((6, 9),), ((1, 8), (0, 3)), ((12, 11), (2.5, 3), (120, 45))),
+                (((6, 9),), ((1, 8), (0, 3)), ((12, 11), (2.5, 1.5), (120, 45))),
             ),
         ),
     ),
@@ -251,7 +266,7 @@ def answer(io):
         play=_ask_the_name,
         scenes=(
             _Guests(("alice", "bob"), ("Alice", "Bob")),
-            _Guests(("erin", "frank", "grace"), ("Captain Erin", "Old Frank", "Grace the Great")),
+            _Guests(("erin", "frank", "grace"), ("Captain Erin", " Old Frank", "Grace the Great")),
         ),
     ),
     Prediction(
@@ -342,6 +357,7 @@ def answer(io):
                     ("erin", "Sun", "all week"),
                     ("frank", "fog", "tonight"),
                     ("grace", "fog", "all week"),
+                    ("ivan", " hail", "at noon "),
                 ),
             ),
         ),

@@ -38,6 +38,8 @@ class _Talk:
 
 
 _Heard = tuple[str, str, tuple[Any, ...]]
+# Who comes when the others have spoken.
+_LATE = "niaj"
 
 
 async def _at_once(
@@ -48,6 +50,8 @@ async def _at_once(
 ) -> None:
     """See what is heard when all clients emit an event at once, each with a text of its own.
 
+    One more client comes before that, and is one of them.
+
     Args:
         stage: Where the clients are.
         clients: The clients, by their names.
@@ -55,6 +59,7 @@ async def _at_once(
         wanted: Returns what is to be heard when somebody has emitted a text: who hears it, the
             event and its data.
     """
+    clients[_LATE] = await stage.join(_LATE)
     texts = {name: f"{event} of {name}" for name in clients}
     for name, client in clients.items():
         await client.emit(event, texts[name])
@@ -68,8 +73,8 @@ async def _at_once(
     for found, kind in ((should - did, "should have"), (did - should, "should not have")):
         for who, what, data in found:
             stage.fail(
-                f'When {enumerated(clients)} emitted "{event}" at once, {who} {kind} heard '
-                f'"{what}"{" with " * bool(data)}{data}.'
+                f'When {enumerated(clients)}, who came last, emitted "{event}" at once, '
+                f'{who} {kind} heard "{what}"{" with " * bool(data)}{data}.'
             )
 
 
@@ -92,7 +97,7 @@ async def _everyone_but_the_teller(answer: Callable[..., Any], stage: Stage, tal
         stage,
         clients,
         "joke",
-        lambda name, text: [(other, "laugh", (text,)) for other in talk.others(name)],
+        lambda name, text: [(other, "laugh", (text,)) for other in clients if other != name],
     )
 
 
@@ -107,7 +112,7 @@ async def _score(answer: Callable[..., Any], stage: Stage, talk: _Talk) -> None:
         clients,
         "goal",
         lambda name, team: [
-            *((other, "score", (team,)) for other in talk.names),
+            *((other, "score", (team,)) for other in clients),
             (name, "well done", ()),
         ],
     )
@@ -148,7 +153,7 @@ async def _typing(answer: Callable[..., Any], stage: Stage, talk: _Talk) -> None
         stage,
         clients,
         "typing",
-        lambda name, nick: [(other, "is typing", (nick,)) for other in talk.others(name)],
+        lambda name, nick: [(other, "is typing", (nick,)) for other in clients if other != name],
     )
 
 
@@ -194,7 +199,7 @@ def answer(io):
                     ("ivan", "Is anybody here, and what is it that you do?"),
                     ("heidi", "and you?"),
                     ("grace", "and you?"),
-                    ("heidi", "why?"),
+                    ("heidi", " why?"),
                 ),
             ),
             _Talk(("frank", "erin"), (("erin", "who is there?"), ("frank", "since when?"))),
@@ -225,7 +230,7 @@ def answer(io):
             _Talk(
                 ("grace", "frank", "erin", "dave", "heidi"),
                 (
-                    ("erin", "A byte walks into a bar"),
+                    ("erin", "A byte walks into a bar "),
                     ("grace", "ouch"),
                     ("heidi", "ouch"),
                     ("erin", "ouch"),
@@ -257,7 +262,7 @@ def answer(io):
                 ("alice", "bob", "carol"),
                 (("alice", "red"), ("carol", "blue"), ("bob", "red"), ("alice", "red")),
             ),
-            _Talk(("frank", "erin"), (("erin", "the owls"), ("frank", "the foxes"))),
+            _Talk(("frank", "erin"), (("erin", " the owls"), ("frank", "the foxes"))),
         ),
     ),
     Prediction(
@@ -333,7 +338,7 @@ def answer(io):
         play=_typing,
         scenes=(
             _Talk(
-                ("alice", "bob", "carol"), (("alice", "Alice"), ("bob", "Bob"), ("carol", "Caro"))
+                ("alice", "bob", "carol"), (("alice", "Alice"), ("bob", "Bob"), ("carol", "Caro "))
             ),
             _Talk(("grace", "erin"), (("erin", "E."), ("grace", "E."), ("erin", "E."))),
             _Talk(("ivan", "heidi"), (("heidi", "Alice"), ("ivan", "Bob"))),

@@ -104,6 +104,19 @@ def to_others_of(event, heard, condition="True"):
     )
 
 
+def to_the_first(event, emission):
+    """Return an answer that notes once who is there, and goes through those."""
+    return server(
+        "there = []",
+        f"@io.on({event!r})",
+        "async def handle(sid, text):",
+        "    there.extend([] if there else io.manager.rooms['/'][None])",
+        "    for other in there:",
+        "        if other != sid:",
+        f"            await {emission}",
+    )
+
+
 def to_each(event, condition, emission):
     """Return an answer that goes through all that are there, one by one."""
     return handler(
@@ -178,6 +191,10 @@ async def test_03_1():
             (
                 while_it_waits("question", "await io.emit('answer', text, to=last['sid'])"),
                 'emitted "question" at once, alice should have heard "answer" with "question of al',
+            ),
+            (
+                question("await io.emit('answer', text.strip(), to=sid)"),
+                'should have carried " why?", but it carried "why?".',
             ),
             (
                 question(
@@ -258,7 +275,7 @@ async def test_03_2():
             ),
             (
                 while_it_waits("joke", "await io.emit('laugh', text, skip_sid=last['sid'])"),
-                'emitted "joke" at once, carol should have heard "laugh" with "joke of alice"',
+                'emitted "joke" at once, niaj should have heard "laugh" with "joke of alice"',
             ),
             (
                 server(
@@ -272,6 +289,10 @@ async def test_03_2():
                     "    await io.enter_room(sid, 'all')",
                 ),
                 'emitted "joke" at once, ',
+            ),
+            (
+                to_the_first("joke", "io.emit('laugh', text, to=other)"),
+                "When alice, bob, carol and niaj, who came last,",
             ),
             (
                 to_each("joke", "True", "io.emit('laugh', text, skip_sid=sid)"),
@@ -363,6 +384,22 @@ async def test_03_3():
                     "    await io.emit('well done', to=scorer)",
                 ),
                 'emitted "goal" at once, alice should have heard "well done".',
+            ),
+            (
+                goal("await io.emit('score', team.strip())", DONE),
+                'should have carried " the owls", but it carried "the owls".',
+            ),
+            (
+                server(
+                    "there = []",
+                    "@io.on('goal')",
+                    "async def handle(sid, team):",
+                    "    there.extend([] if there else io.manager.rooms['/'][None])",
+                    "    for one in there:",
+                    "        await io.emit('score', team, to=one)",
+                    f"    {DONE}",
+                ),
+                'who came last, emitted "goal" at once, niaj should have heard "score" with',
             ),
             (
                 remembering("goal", f"team = text; {SCORE}; await io.emit('well done', to=first)"),
@@ -487,7 +524,11 @@ async def test_03_5():
             ),
             (
                 while_it_waits("typing", "await io.emit('is typing', text, skip_sid=last['sid'])"),
-                'emitted "typing" at once, carol should have heard "is typing" with "typing of al',
+                'emitted "typing" at once, niaj should have heard "is typing" with "typing of al',
+            ),
+            (
+                to_the_first("typing", "io.emit('is typing', text, to=other)"),
+                "When alice, bob, carol and niaj, who came last,",
             ),
             (typing("await io.emit('is typing', name)"), "alice should not have heard"),
             (typing("await io.emit('is typing', name, to=sid)"), "bob and carol should have heard"),
