@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import socketio
 from IPython.display import display
+from socketio.exceptions import ConnectionError as SocketConnectionError
 
 from chatlib.lab.exercises.reader import (
     BlockedLoopError,
@@ -229,5 +230,7 @@ def _told(error: Exception, code: Code) -> str:
     what = re.sub(r"\bWire\._?|\b(?:\w+\.<locals>\.)+| at 0x\w+", "", what).rstrip(".")
     if isinstance(error, TypeError) and "coroutine" in what and (calls := code.unawaited()):
         return f"{not_awaited(calls[:1])} The coroutine itself went on, and that is no data."
+    if isinstance(error, SocketConnectionError) and "namespaces failed to connect" in what:
+        return "A client that should be let in was refused: connect returned False, or refused it."
     what = f"{type(error).__name__}: {what}" if what else type(error).__name__
     return f"Your code raised {what}. {' '.join(getattr(error, '__notes__', []))}".strip()

@@ -11,6 +11,7 @@ import textwrap
 import threading
 import warnings
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from types import CodeType, FrameType, FunctionType, TracebackType
 from typing import Any, Self
 
@@ -57,8 +58,9 @@ class Code:
         # All cells of a notebook share one.
         self._globals: dict[str, Any] = self._function.__globals__ if self._function else {}
 
+    @cached_property
     def tree(self) -> ast.AST | None:
-        """Return the answer's syntax tree, or None where the source is not known."""
+        """The answer's syntax tree, or None where the source is not known."""
         try:
             return ast.parse(textwrap.dedent(inspect.getsource(self._function or self._answer)))
         except (OSError, TypeError, SyntaxError):
@@ -66,12 +68,12 @@ class Code:
 
     def is_same(self, source: str) -> bool:
         """Tell whether the answer is the same as ``source``, but for comments and the like."""
-        tree = self.tree()
+        tree = self.tree
         return tree is not None and ast.dump(tree) == ast.dump(ast.parse(source))
 
     def may_act_later(self) -> bool:
         """Tell whether the answer names something that calls its code after a time."""
-        tree = self.tree()
+        tree = self.tree
         if tree is None:
             return self._function is not None
         names = {getattr(node, "attr", getattr(node, "id", "")) for node in ast.walk(tree)}
@@ -127,7 +129,7 @@ class Code:
         Args:
             name: The last part of what is called: ``emit``.
         """
-        if (tree := self.tree()) is None:
+        if (tree := self.tree) is None:
             return f"{name}(...)"
         awaited = {node.value for node in ast.walk(tree) if isinstance(node, ast.Await)}
         calls = (
@@ -140,7 +142,7 @@ class Code:
 
     def unawaited(self) -> list[str]:
         """Return the calls of python-socketio's coroutines that the answer does not await."""
-        tree = self.tree() or ast.Pass()
+        tree = self.tree or ast.Pass()
         awaited = {node.value for node in ast.walk(tree) if isinstance(node, ast.Await)}
         return [
             f"{ast.unparse(node.func)}(...)"
@@ -158,7 +160,7 @@ class Code:
             and ast.unparse(node.func).endswith("start_background_task")
             and node.args
             and isinstance(node.args[0], ast.Call)
-            for node in ast.walk(self.tree() or ast.Pass())
+            for node in ast.walk(self.tree or ast.Pass())
         )
 
     def _is_own(self, frame: FrameType) -> bool:

@@ -303,6 +303,13 @@ async def test_what_a_task_raises_is_told():
     assert verdict.message.startswith("Your code raised TypeError: later() missing 1 required")
 
 
+async def test_a_client_that_is_refused_by_a_slip():
+    source = "def answer(io):\n    io.on('connect', lambda sid, environ, auth: False)"
+    assert (await judged(source)).message == (
+        "A client that should be let in was refused: connect returned False, or refused it."
+    )
+
+
 async def test_of_several_errors_the_first_is_told():
     async def play(answer, stage, scene):
         await run(answer, stage.io)
