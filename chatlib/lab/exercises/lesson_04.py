@@ -90,6 +90,7 @@ async def _enter(answer: Callable[..., Any], stage: Stage, scene: _Arrivals) -> 
     await third.emit("enter", room)
     done = f'{three} emitted "enter" with "{room}", where {one} and {two} were'
     await stage.expect(done, "entered", by=[one, two], data=room)
+    _are_in(stage, done, room, [one, two, three])
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ class _Talk:
     names: tuple[str, str, str, str]  # two in the room, one in another room, one in none
     room: str
     other_room: str
-    texts: tuple[str, str, str, str, str]
+    texts: tuple[str, str, str, str, str, str]
 
 
 async def _members_speak(answer: Callable[..., Any], stage: Stage, scene: _Talk) -> None:
@@ -106,13 +107,10 @@ async def _members_speak(answer: Callable[..., Any], stage: Stage, scene: _Talk)
     speaker, listener, neighbour, nobody = await _join(stage, scene.names)
     one, two, three, four = scene.names
     room, other = scene.room, scene.other_room
-    for client, joined in (
-        (speaker, room),
-        (listener, room),
-        (speaker, other),
-        (neighbour, other),
-    ):
-        await client.call("join-room", joined)
+    members = {room: (speaker, listener), other: (speaker, neighbour)}
+    for joined in sorted(members):  # in one scene the room is the older of the two
+        for client in members[joined]:
+            await client.call("join-room", joined)
     await stage.clear()
 
     async def say(who: Any, where: str, text: str, by: list[str]) -> None:
@@ -130,7 +128,9 @@ async def _members_speak(answer: Callable[..., Any], stage: Stage, scene: _Talk)
     await say(neighbour, f'who is only in "{other}"', next(texts), [])
     await say(listener, f'who is in "{room}"', next(texts), [one, two])
     await listener.call("leave-room", room)
-    for client in (neighbour, nobody):
+    await stage.clear()
+    await say(speaker, f'who is alone in "{room}" by now', next(texts), [one])
+    for client in (nobody, neighbour):
         await client.call("join-room", room)
     await stage.clear()
     await say(listener, f'who has left "{room}"', next(texts), [])
@@ -257,7 +257,7 @@ def answer(io):
         play=_enter,
         scenes=(
             _Arrivals(("alice", "bob", "carol"), "red", "blue"),
-            _Arrivals(("grace", "frank", "erin"), "tea room", "attic"),
+            _Arrivals(("grace", "frank", "erin"), "Tea", "tea"),
         ),
     ),
     Exercise(
@@ -286,13 +286,13 @@ def answer(io):
                 ("alice", "bob", "carol", "dave"),
                 "red",
                 "red team",
-                ("hi", "psst", "hey", "bye", "here I am"),
+                ("hi", "psst", "hey", "anybody?", "bye", "here I am"),
             ),
             _Talk(
                 ("heidi", "frank", "erin", "grace"),
                 "tea room",
                 "tea",
-                ("cake!", "me too", "more?", "one more thing", "cream!"),
+                ("cake!", "me too", "more?", "hello?", "one more thing", "cream!"),
             ),
         ),
     ),

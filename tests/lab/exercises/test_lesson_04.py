@@ -64,7 +64,7 @@ async def test_04_1():
             ),
             (  # the room as it is in the first scene
                 enter(ENTERS, TELLS.replace("room, to", "{'red': 'red'}.get(room, 'blue'), to")),
-                '"entered" should have carried "tea room", but it carried "blue"',
+                '"entered" should have carried "Tea", but it carried "blue"',
             ),
             (
                 enter(ENTERS, "await io.emit('entered', to=room, skip_sid=sid)"),
@@ -103,6 +103,22 @@ async def test_04_1():
                       "    await io.emit('entered', room, to=last[room])", "last[room] = sid")
                 .replace(":", ":\n    last = {}", 1),
                 'where alice and bob were, alice should have heard "entered" and did not',
+            ),
+            (  # Tea is not tea
+                enter("room = room.lower()", ENTERS, TELLS),
+                'with "Tea" and erin with "tea", two empty rooms, grace should not have heard',
+            ),
+            (  # two are enough
+                enter(
+                    "if len([*io.manager.get_participants('/', room)]) < 2:",
+                    f"    {ENTERS}",
+                    TELLS,
+                ),
+                'alice, bob and carol should be in the room "red", and nobody else. Who is in it:',
+            ),
+            (  # the room that was begun last
+                enter(ENTERS, TELLS.replace("to=room", "to=io.rooms(sid)[-1]")),
+                'where alice and bob were, bob should have heard "entered" and did not',
             ),
             (enter("io.enter_room(sid, room)", TELLS), "`io.enter_room(...)` was not awaited"),
             (enter(ENTERS, TELLS[6:]), "`io.emit(...)` was not awaited"),
@@ -311,6 +327,40 @@ def answer(io):
                 ),
                 'erin, who is only in "tea", said "me too" in "tea room", frank and heidi should',
             ),
+            (  # one room beside its own
+                say(REFUSES[0].replace("(sid)", "(sid)[1:2]"), *REFUSES[1:], SAYS, "return True"),
+                'heidi, who is in "tea room" and "tea", said "cake!" in "tea room", frank and',
+            ),
+            (  # nobody to talk to
+                say(
+                    *REFUSES,
+                    "if len([*io.manager.get_participants('/', room)]) < 2:",
+                    *REFUSES[1:],
+                    SAYS,
+                    "return True",
+                ),
+                'alice, who is alone in "red" by now, said "anybody?" in "red", alice should have',
+            ),
+            (  # one text each
+                say(
+                    "if room not in io.rooms(sid) or sid in spoken:",
+                    *REFUSES[1:],
+                    "spoken.add(sid)",
+                    SAYS,
+                    "return True",
+                ).replace(":", ":\n    spoken = set()", 1),
+                'alice, who is alone in "red" by now, said "anybody?" in "red", alice should have',
+            ),
+            (  # only two
+                say(
+                    "members = [one for one, _ in io.manager.get_participants('/', room)]",
+                    "if sid not in members[:2]:",
+                    *REFUSES[1:],
+                    SAYS,
+                    "return True",
+                ),
+                'carol, who has joined "red" by now, said "here I am" in "red", alice, carol and',
+            ),
             (  # out of the other rooms
                 say(
                     *REFUSES,
@@ -327,7 +377,8 @@ def answer(io):
                     "await io.emit('said', text, to=sid)",
                     "others = [one for one, _ in io.manager.get_participants('/', room)]",
                     "others.remove(sid)",
-                    "await io.emit('said', text, to=others[0])",
+                    "if others:",
+                    "    await io.emit('said', text, to=others[0])",
                     "return True",
                 ),
                 'carol, who has joined "red" by now, said "here I am" in "red", dave should have',
