@@ -123,7 +123,7 @@ async def _ask_the_name(answer: Callable[..., Any], stage: Stage, guests: _Guest
     clients["judy"].on("name?", partial(_tell, "Judy", after=0.15))
     first = guests.names[0]
     await clients[first].emit("hello")
-    await _asked_and_announced(stage, first, answers[first], sorted(clients))
+    await _asked_and_announced(stage, first, answers[first], sorted(clients), " again")
     for client in clients.values():
         await client.emit("hello")
     wanted = len(clients) ** 2
@@ -144,8 +144,10 @@ async def _tell(name: str, *_: Any, after: float = 0) -> str:
     return name
 
 
-async def _asked_and_announced(stage: Stage, who: str, name: str, everyone: list[str]) -> None:
-    after = f'{who} emitted "hello"'
+async def _asked_and_announced(
+    stage: Stage, who: str, name: str, everyone: list[str], again: str = ""
+) -> None:
+    after = f'{who} emitted "hello"{again}'
     deliveries = await stage.deliveries(
         lambda found: {p.target for p in found if p.event == "joined"} >= set(everyone)
     )

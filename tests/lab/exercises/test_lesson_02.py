@@ -281,7 +281,7 @@ async def test_02_3():
                     "        names[sid] = await io.call('name?', to=sid)",
                     "    await io.emit('joined', names[sid])",
                 ),
-                'After alice emitted "hello", alice should have been asked "name?"',
+                'After alice emitted "hello" again, alice should have been asked "name?"',
             ),
             (
                 server(
