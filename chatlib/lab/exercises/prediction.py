@@ -190,7 +190,7 @@ def _difference(line: str, guess: Counter[str], happened: Counter[str]) -> str:
     if missed := [name for name in names if happened[name] and not guess[name]]:
         parts.append(f"{enumerated(missed)} heard it, and your guess leaves them out")
     if extra := [name for name in names if guess[name] and not happened[name]]:
-        parts.append(f"{enumerated(extra)} did not hear it, though your guess says so")
+        parts.append(f"{enumerated(extra)} did not hear it, and your guess names them")
     parts += [
         f"{name} heard it {_times(happened[name])}, not {_times(guess[name])}"
         for name in names

@@ -554,7 +554,7 @@ async def test_06_4():
         exercise("06.4"),
         [
             (guess((0, ["bob", "bob-2", "carol"])), "alice heard it, and your guess leaves them"),
-            (guess((0, [*others, "phone"])), "phone did not hear it, though your guess says so"),
+            (guess((0, [*others, "phone"])), "phone did not hear it, and your guess names them"),
             (guess((1, [])), "nobody asks whether the sender is one"),
             (guess((1, ["bob", "bob-2", "carol"])), "Sockets are members, not people"),
             (guess((2, [])), "phone heard it, and your guess leaves them out"),

@@ -655,7 +655,7 @@ async def test_08_4():
             ),
             (
                 guess(everyone, everyone, everyone, [], "['bob', 'bob']", []),
-                "did not hear it, though your guess says so. The server knows this key of hers",
+                "did not hear it, and your guess names them. The server knows this key of hers",
             ),
             (
                 guess(everyone, [], [], [], "['bob', 'bob']", []),
@@ -663,7 +663,7 @@ async def test_08_4():
             ),
             (
                 guess(everyone, [], everyone, "['bob']", "['bob', 'bob']", []),
-                "bob did not hear it, though your guess says so. Bob has no socket now",
+                "bob did not hear it, and your guess names them. Bob has no socket now",
             ),
             (
                 guess(everyone, [], everyone, [], "['bob']", []),
@@ -679,7 +679,7 @@ async def test_08_4():
             ),
             (
                 guess(everyone, [], everyone, [], "['bob', 'bob']", "['alice']"),
-                "alice did not hear it, though your guess says so. Her auth has no offset",
+                "alice did not hear it, and your guess names them. Her auth has no offset",
             ),
             (guess(everyone, [], everyone, [], "['dave']", []), "names 'dave'; there are alice"),
             ("answer = ['bob']\n", "A guess is a dict"),

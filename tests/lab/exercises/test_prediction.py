@@ -97,14 +97,14 @@ async def test_a_guess_with_a_line_left_open_is_not_yet(change):
         ),
         (
             {TWICE: "bob bob carol"},
-            f"{TWICE}: carol did not hear it, though your guess says so. There are two emissions.",
+            f"{TWICE}: carol did not hear it, and your guess names them. There are two emissions.",
         ),
         ({TWICE: "bob"}, f"{TWICE}: bob heard it twice, not once. There are two emissions."),
         (
             {TWICE: "alice"},
             (
                 f"{TWICE}: bob heard it, and your guess leaves them out; alice did not hear it, "
-                "though your guess says so. There are two emissions."
+                "and your guess names them. There are two emissions."
             ),
         ),
         (
