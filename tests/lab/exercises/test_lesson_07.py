@@ -348,6 +348,18 @@ async def test_07_2():
                 client("try:", call, *gone, "return 'sent' if got.ok else got.error"),
                 "made AttributeError: 'dict' object has no attribute 'ok'",
             ),
+            (  # takes the late answer for the next one's
+                client(
+                    "await client.emit('message', text, callback=came.put_nowait)",
+                    "try:",
+                    "    got = await asyncio.wait_for(came.get(), 0.5)",
+                    "except TimeoutError:",
+                    "    return 'no answer'",
+                    sent,
+                )
+                + "came = asyncio.Queue()\n",
+                "(whose last answer came late) refuses it at once",
+            ),
             (
                 client("await client.call('message', text, timeout=0.5)", "return 'no answer'"),
                 "should have waited for that answer",
@@ -554,7 +566,32 @@ async def test_07_3():
                     "await io.emit('noted', await io.call('check', text, to=sid))",
                     before="count = defaultdict(int)",
                 ),
-                "with slow, quick and took time to answer the first",
+                "with slow, next and took time to answer the first",
+            ),
+            (  # takes the lock away while others wait for it
+                note("async with turns[sid]:", inside, noted, "turns.pop(sid, None)", before=locks),
+                "with the answers for slow, last, next",
+            ),
+            (
+                note(
+                    "async with turns[sid]:",
+                    inside,
+                    noted,
+                    "if not turns[sid].locked():",
+                    "    turns[sid] = asyncio.Lock()",
+                    before=locks,
+                ),
+                "with the answers for slow, last, next",
+            ),
+            (  # no note where the answer is empty
+                note(
+                    "async with turns[sid]:",
+                    inside,
+                    "    if checked:",
+                    f"    {noted}",
+                    before=locks,
+                ),
+                'answered "check" with "", alice, bob and erin should have heard "noted"',
             ),
             (
                 note("io.call('check', text, to=sid)", "await io.emit('noted', text)"),
@@ -632,6 +669,22 @@ async def test_07_3():
                 "await io.emit('noted', checked)",
                 "mine.set()",
                 before="last = {}",
+            ),
+            # The lock goes when nobody needs it any more.
+            note(
+                "turn = turns.get(sid) or asyncio.Lock()",
+                "turns[sid] = turn",
+                "async with turn:",
+                inside,
+                noted,
+                before="from weakref import WeakValueDictionary; turns = WeakValueDictionary()",
+            ),
+            note(
+                "async with io.session(sid) as session:",
+                "    turn = session.setdefault('turn', asyncio.Lock())",
+                "async with turn:",
+                inside,
+                noted,
             ),
         ],
     )
@@ -737,6 +790,18 @@ async def test_07_5():
             (
                 bakery(baking, "await asyncio.sleep(0.2)", baked).replace("'yes'", "'no'"),
                 "should have been \"yes\", as before, but it was 'no'",
+            ),
+            ("def answer(io): pass", 'sent "bake", and the server has no handler for it.'),
+            (bakery("pass"), 'should each have heard "baking" once, within a second. What happe'),
+            (  # the oven is hot from then on
+                bakery(
+                    baking,
+                    "asyncio.get_running_loop().call_later(0.2, oven.set)",
+                    "await oven.wait()",
+                    baked,
+                    before="oven = asyncio.Event()",
+                ),
+                'with "cake" and then with "pie", "baked" came at once',
             ),
         ],
         right=[
