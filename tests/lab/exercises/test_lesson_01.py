@@ -1,7 +1,7 @@
 from functools import partial
 
 import pytest
-from exercise_checks import check_exercise
+from exercise_checks import check_exercise, function
 
 from chatlib.lab import exercise
 
@@ -377,3 +377,118 @@ async def test_01_4():
             ),
         ],
     )
+
+
+@pytest.mark.filterwarnings(NEVER_AWAITED)
+async def test_01_5():
+    come_in = "await client.connect(url)"
+    listen = 'client.on("welcome", heard.append)'
+    handle = ('@client.on("welcome")', "async def welcome(text):")
+    again = ("await client.disconnect()", come_in)
+    asyncio = "import asyncio\n\n\n"
+
+    def newcomer(*lines, before=""):
+        return before + "\n    ".join(["async def answer(client, url, heard):", *lines])
+
+    too_early = 'When "welcome" came, alice had no handler for it yet'
+    await check_exercise(
+        exercise("01.5"),
+        wrong=[
+            (newcomer(come_in, listen), too_early),
+            (newcomer(come_in, listen, "await asyncio.sleep(0.1)", before=asyncio), too_early),
+            (newcomer(come_in, listen, "await client.emit('welcome')"), too_early),
+            # The server has welcomed her twice by then, and she has heard it once.
+            (newcomer(come_in, listen, *again), too_early),
+            (newcomer('client.on("connect", lambda: ' + listen + ")", come_in), too_early),
+            (
+                newcomer("if client.connected:", f"    {listen}", come_in),
+                'alice has no handler for "welcome".',
+            ),
+            (
+                newcomer('client.on("Welcome", heard.append)', come_in),
+                'alice has no handler for "welcome"; it has one for "Welcome".',
+            ),
+            (
+                newcomer('client.on("message", heard.append)', come_in),
+                'alice has no handler for "welcome"; it has one for "message".',
+            ),
+            (newcomer(listen, "client.connect(url)"), "`client.connect(...)` was not awaited"),
+            (newcomer(listen), "alice should be connected at the end, and is not."),
+            (newcomer(listen, come_in, "await client.disconnect()"), "connected at the end"),
+            (newcomer(listen, come_in, come_in), "Already connected"),
+            (
+                newcomer(listen, "await client.connect('http://127.0.0.1:1')"),
+                "There was no connection. alice should connect to the url that the function is",
+            ),
+            (
+                newcomer("other = socketio.AsyncClient(handle_sigint=False)",
+                    "other.on('welcome', heard.append)", "await other.connect(url)",
+                    "clients.append(other)", before="import socketio\n\nclients = []\n\n\n"),
+                "alice should be connected at the end, and is not; another client connected.",
+            ),
+            (newcomer(come_in, 'heard.append("hello, Carol")'), 'alice has no handler for "wel'),
+            (
+                newcomer(*handle, '    heard.append("hello, Carol")', come_in),
+                'and it is ["hello, Carol"]',
+            ),
+            (newcomer(*handle, "    heard.append((text,))", come_in), 'and it is [["hello '),
+            (newcomer(*handle, "    heard += [text]", come_in), "UnboundLocalError"),
+            (newcomer(*handle, "    heard = [text]", come_in), "alice's list should be [\"hello "),
+            (newcomer(*handle, "    heard[:] = [text]", come_in),
+                "After alice disconnected and connected again, alice's list should be"),
+            (newcomer(*handle, "    if not heard: heard.append(text)", come_in),
+                "After alice disconnected and connected again, alice's list should be"),
+            (newcomer(*handle, "    if text not in heard: heard.append(text)", come_in),
+                "After erin disconnected and connected again, erin's list should be"),
+            (newcomer(*handle, "    heard.append(text)", come_in, "heard.append(heard[-1])"),
+                "After alice connected, alice's list should be"),
+            (newcomer(*handle, "    heard.append(text)", "    client.handlers.clear()", come_in),
+                'alice has no handler for "welcome".'),
+            (newcomer("lists.append(heard)", *handle, "    lists[0].append(text)", come_in,
+                    before="lists = []\n\n\n"),
+                # Which the first scene has filled.
+                "After erin connected, erin's list should be"),
+            (newcomer("lists.append(heard)", *handle, "    lists[-1].append(text)", come_in,
+                    before="lists = []\n\n\n"),
+                "After erin disconnected and connected again, erin's list should be"),
+            (newcomer("if not known:", f"    {listen}", "    known.append(client)", come_in,
+                    before="known = []\n\n\n"),
+                'erin has no handler for "welcome".'),
+            (newcomer('@client.on("welcome")', "async def welcome():", "    heard.append('')",
+                    come_in), "TypeError"),
+            (newcomer(listen, come_in, "await client.wait()"), "Something does not end."),
+        ],
+        right=[
+            newcomer(listen, come_in),
+            newcomer(listen, come_in, listen),
+            newcomer("@client.event", "def welcome(text): heard.extend([text])", "print('in')",
+                "await client.connect(url, auth={'name': 'x'})"),
+            newcomer("client.on('*', lambda event, *data: heard.extend(data))", come_in),
+            newcomer("class Ears(socketio.AsyncClientNamespace):",
+                "    async def on_welcome(self, text): heard.append(text)",
+                "client.register_namespace(Ears('/'))", come_in, before="import socketio\n\n\n"),
+            newcomer("task = asyncio.create_task(client.connect(url))", listen, "await task",
+                before=asyncio),
+            newcomer("client.start_background_task(client.connect, url)", listen),
+            newcomer("await client.connect(url, wait=False)", listen),
+            newcomer("texts = asyncio.Queue()", "client.on('welcome', texts.put)",
+                "client.start_background_task(keep, texts, heard)", come_in,
+                before=asyncio + "async def keep(texts, heard):\n    while True:\n"
+                "        heard.append(await texts.get())\n\n\n"),
+            newcomer("kept = []", *handle, "    kept.append(text)", "    heard[:] = kept", come_in,
+                "await client.emit('thanks')"),
+            newcomer("client.on('connect', lambda: print('in'))", listen, come_in, *again),
+            ("def answer(who, address, texts):\n    who.on('welcome')(texts.append)\n"
+            "    return who.connect(address)"),
+        ],
+    )  # fmt: skip
+
+
+async def test_01_5_prints_what_was_heard_beside_its_picture(capsys):
+    late, right = exercise("01.5").starter, exercise("01.5").solution_text
+    for source, heard in ((late, "[]"), (right, "['hello, Carol']")):
+        picture = await exercise("01.5").picture(function(source))
+        assert capsys.readouterr().out == f"carol's list: {heard}\n"
+        *_, welcome, connected = repr(picture).splitlines()
+        assert welcome == 'server → carol   welcome "hello, Carol"'
+        assert connected == "server → carol   connected"
