@@ -27,9 +27,10 @@ _SLACK = 2
 # Whoever sends on after so many acknowledgements does not stop by itself.
 _ENOUGH = 10
 # What a tenth of a second may be, and when a call is not limited by anything else, either.
-_SHORTEST, _LONGEST, _TOO_LONG = 0.05, 0.15, 0.4
-# Who waits so long between two attempts waits on purpose; and so long goes no message get lost.
-_PAUSE, _LONG_ENOUGH = 0.5, 0.4
+_SHORTEST, _LONGEST, _TOO_LONG = 0.08, 0.12, 0.4
+# Who waits so long between two attempts waits on purpose; and so long goes no message get lost,
+# nor one whose attempts need not wait.
+_PAUSE, _LONG_ENOUGH, _LONG_HURRIED = 0.5, 0.4, 0.8
 
 
 def _chat() -> socketio.AsyncServer:
@@ -50,7 +51,7 @@ class _Mishaps:
 
 _MISHAPS = (
     _Mishaps("alice", "bob", (("hi", ("lost",)), ("hi", ("answer lost",)), ("bye", ()))),
-    _Mishaps("dora", "erin", (("not", ()), ("yet", ("answer lost", *["lost"] * 10)), ("not", ()))),
+    _Mishaps("dora", "erin", (("not", ()), ("yet", ("answer lost", *["lost"] * 100)), ("not", ()))),
 )
 
 
@@ -86,9 +87,9 @@ class _Sending:
         now = asyncio.get_running_loop().time()
         if self.attempts and (
             now - self.attempts[-1] > _PAUSE
-            or (now - self.attempts[0] > _LONG_ENOUGH and not self.hurried)
+            or now - self.attempts[0] > (_LONG_HURRIED if self.hurried else _LONG_ENOUGH)
         ):
-            self.fates.clear()  # nobody who waits in between needs to do so ten times
+            self.fates.clear()  # nobody who waits in between needs to do so often
         self.attempts.append(now)
         self._came.set()
         if not self.fates:
@@ -159,9 +160,9 @@ class _Careless:
             if event != "message" or not sending.fates:
                 return await call(event, data, namespace, timeout)
             late = LabTimeoutError(f"The server has not answered {client.name}'s {event!r}.")
+            before = len(sending.attempts)
             if self.done and timeout and _SHORTEST <= timeout <= _LONGEST:
                 sending.hurried = True
-                before = len(sending.attempts)
                 await client.emit(event, data, namespace, lambda *_: None)
                 await sending.until(before + 1)
                 raise late
@@ -169,6 +170,8 @@ class _Careless:
                 async with asyncio.timeout(_TOO_LONG):
                     return await call(event, data, namespace, timeout)
             except TimeoutError:
+                if len(sending.attempts) > before + 1:  # the next ones did not wait for this one
+                    return await self.over.wait()
                 sending.limits.append(timeout)
                 raise late from None
             except socketio.exceptions.TimeoutError:
@@ -321,7 +324,7 @@ async def _server(answer: Callable[..., Any], stage: Stage, talk: _Talk) -> None
     one, two, three = talk.texts
     # New ones for each check: an answer may remember those of the last one.
     key = uuid4().hex
-    first, second, third, fourth = (f"{key}-{end}" for end in ("12", "1", "3", "4"))
+    first, second, third, fourth = (f"{key}-{end}" for end in ("ab", "a", "b", "A"))
 
     def check_answer(after: str, got: Any) -> None:
         if got != {"ok": True} or got["ok"] is not True:
@@ -363,11 +366,19 @@ async def _server(answer: Callable[..., Any], stage: Stage, talk: _Talk) -> None
         await attempt(one, second, everyone, "another key, which makes it another message")
         await attempt(two, second, [], "a key that another text had before, so that it is known")
     else:
-        for number in range(_OTHERS):
-            await sender.emit("message", {"text": f"{two} {number}", "key": f"{third}-{number}"})
-        await stage.deliveries(
+        others = [f"{two} {number}" for number in range(_OTHERS)]
+        for number, text in enumerate(others):  # in turn on two connections, so two at once
+            client = (sender, other)[number % 2]
+            await client.emit("message", {"text": text, "key": f"{third}-{number}"})
+        came = await stage.deliveries(
             lambda found: sum(p.event == "news" for p in found) >= _OTHERS * len(everyone)
         )
+        heard = Counter(str(p.data[0]) for p in came if p.event == "news")
+        if lost := [text for text in others if heard[text] < len(everyone)]:
+            stage.fail(
+                f"After {talk.sender} and {talk.other} sent {_OTHERS} messages at once, each with "
+                f'a key of its own, everyone should have heard "{lost[0]}".'
+            )
         await attempt(one, first, [], f"the first key, after {_OTHERS} others")
 
 
@@ -424,6 +435,7 @@ class _Mailbox:
     async def expect(self, case: str) -> None:
         """See that Bob has heard all that was written to everyone, once each."""
         await self._note_arrivals()
+        await _noted(self.heard, self.sent)
         if not all(isinstance(one, str) for one in self.heard):
             self.stage.fail(f"{case}, there was more in the list heard than texts.")
         public = [one for one in self.heard if one not in self.private]
@@ -445,6 +457,25 @@ class _Mailbox:
             self.stage.fail(f"{case}, {lost[0]!r}, which was for him alone, was lost.")
 
 
+async def _noted(heard: list[Any], sent: list[str]) -> None:
+    """Wait a little until as much is noted as was sent, as that may be done in the background."""
+    for _ in range(20):
+        if len(heard) < len(sent):
+            await asyncio.sleep(0.01)
+
+
+async def _connect(stage: Stage, bob: Any, auth: Callable[[], Any]) -> None:
+    try:
+        await bob.connect(stage.lab.url, auth=auth)
+    except socketio.exceptions.ConnectionError:
+        said = await run(auth)
+        stage.fail(
+            f"The server refused bob, whose auth was {said!r}. An offset is a number: the id of a "
+            "message, or 0."
+        )
+    await stage.lab.settle()
+
+
 async def _receiver(answer: Callable[..., Any], stage: Stage, post: _Post) -> None:
     sender = await stage.join(post.sender, auth={"userId": post.sender})
     box = _Mailbox(stage, post, sender)
@@ -453,10 +484,7 @@ async def _receiver(answer: Callable[..., Any], stage: Stage, post: _Post) -> No
     await _check_auth(stage, auth)
     one, two, three, four, five = post.texts
 
-    async def connect() -> None:
-        await bob.connect(stage.lab.url, auth=auth)
-        await stage.lab.settle()
-
+    connect = functools.partial(_connect, stage, bob, auth)
     await connect()
     await bob.disconnect()  # he has heard nothing so far
     await box.say(one)
@@ -532,8 +560,7 @@ class _RoomMember:
         await _check_auth(self.stage, self.auth)
 
     async def connect(self) -> None:
-        await self.bob.connect(self.stage.lab.url, auth=self.auth)
-        await self.stage.lab.settle()
+        await _connect(self.stage, self.bob, self.auth)
 
     async def join(self) -> None:
         """Join the room, with what the answer says then."""
@@ -557,8 +584,8 @@ class _RoomMember:
         await self.connect()
         await self.join()
 
-    async def say(self, text: str, **address: Any) -> None:
-        await self.sender.call("message", {"text": text} | address)
+    async def say(self, text: str, by: Any = None, **address: Any) -> None:
+        await (by or self.sender).call("message", {"text": text} | address)
         self.sent.append(text)
         await self.stage.lab.settle()
 
@@ -567,6 +594,7 @@ class _RoomMember:
         for packet in await self.stage.deliveries():
             if packet.target == "bob" and packet.event in ("recieve-message", "single-message"):
                 self.arrived[packet.data[0]["id"]] += 1
+        await _noted(self.heard, self.sent)
         if not all(isinstance(one, str) for one in self.heard):
             self.stage.fail(f"{case}, there was more in the list heard than texts.")
         got = Counter(self.heard)
@@ -593,6 +621,11 @@ async def _room_member(answer: Callable[..., Any], stage: Stage, post: _Post) ->
     names = (f"{text} {number}" for number in count(1) for text in post.texts)
 
     await member.come_back()
+    await member.bob.disconnect()  # he has heard nothing so far
+    await member.say("early")
+    await member.say("early there", **room)
+    await member.come_back()
+    await member.expect("When bob had heard nothing yet, and missed two messages")
     await member.say(next(names))
     await member.say(next(names), **room)
     await member.say(next(names), user="bob")
@@ -621,9 +654,12 @@ async def _room_member(answer: Callable[..., Any], stage: Stage, post: _Post) ->
     await member.say(next(names), **room)
     await member.say(next(names), user="bob")
     await member.connect()
+    await member.say(next(names), by=member.bob, user=post.other)
     await member.bob.disconnect()  # too soon to join
     await member.come_back()
-    await member.expect("When bob's wire broke once more before he had joined his room")
+    await member.expect(
+        f"When bob wrote to {post.other}, and his wire broke before he had joined his room"
+    )
 
 
 async def _show_room_member(answer: Callable[..., Any], stage: Stage) -> None:

@@ -92,6 +92,10 @@ async def test_08_1():
                 again_and_again(call, times="range(10)"),
                 "lost an answer and then 9 messages, the function returned and should have sent",
             ),
+            (
+                again_and_again(call, times="range(40)"),
+                "lost an answer and then 39 messages, the function returned and should have sent",
+            ),
             # A key of the client's own, or one that all calls under way have in common.
             (
                 again_and_again(
@@ -154,6 +158,10 @@ async def test_08_1():
             (
                 again_and_again(call.replace("timeout=0.1", "timeout=0.3")),
                 "An attempt had 0.3 seconds to be answered",
+            ),
+            (
+                again_and_again(call.replace("timeout=0.1", "timeout=0.05")),
+                "An attempt had 0.05 seconds to be answered",
             ),
             (
                 again_and_again(call.replace(", timeout=0.1", "")),
@@ -266,6 +274,16 @@ async def test_08_1():
                 "async def answer(c, words):\n"
                 "    await Outbox(c).send(words)\n"
             ),
+            # An answer to an earlier attempt is one, too.
+            client(
+                "attempts, done = [], ()",
+                "while not done:",
+                "    attempts.append(asyncio.ensure_future(client.call('message', data)))",
+                "    done, rest = await asyncio.wait(",
+                "        attempts, timeout=0.1, return_when='FIRST_COMPLETED')",
+                "for attempt in rest: attempt.cancel()",
+                before="import asyncio; data = {'text': text, 'key': uuid.uuid4().hex}",
+            ),
             # In the background.
             client(
                 "async def send():",
@@ -318,6 +336,25 @@ async def test_08_2():
                     before="turns, keys = {}, set()",
                 ).replace("def answer", "import asyncio\ndef answer", 1),
                 'at once with the same new key, alice and bob heard "news" more than once',
+            ),
+            # Busy with one message, it drops the others.
+            (
+                server(
+                    "if not busy and data['key'] not in keys:",
+                    "    busy.append(sid)",
+                    emit,
+                    once[1],
+                    "    busy.clear()",
+                    good,
+                    before="keys, busy = set(), []",
+                ),
+                "12 messages at once, each with a key of its own, everyone should have heard",
+            ),
+            (
+                server(
+                    "if (key := data['key'].lower()) not in keys:", "    keys.add(key)", emit, good
+                ),
+                "another key, which makes it another message, alice and bob should have heard",
             ),
             # It forgets, or takes keys for the same that begin alike.
             (
@@ -566,6 +603,10 @@ async def test_08_3():
                 "an older message to his room last, and was back once more, the list heard",
             ),
             (receiver(append, note_id, returns="lambda: None"), "it was None"),
+            (
+                receiver(append, "seen['offset'] = str(data['id'])"),
+                "'offset': '5'}. An offset is a number: the id of a message, or 0",
+            ),
             ("def answer(bob, heard):\n    return lambda: {'userId': 'bob'}\n", "had heard"),
             # An offset only once there is one: what he misses before that is lost.
             (
@@ -590,6 +631,10 @@ async def test_08_3():
                 note_id,
                 more=both,
             ),
+            # Noted a little later.
+            receiver(
+                "asyncio.get_running_loop().call_soon(heard.append, data['text'])", note_id
+            ).replace("def answer", "import asyncio\ndef answer"),
             # A class, and other names.
             (
                 "class Receiver:\n"
@@ -710,21 +755,44 @@ async def test_08_5():
             # By one event only.
             (
                 member(*note("if 'room' not in data and 'user' not in data:", f"    {both}")),
-                f'{missed}, "green 1" and "blue 1" came twice',
+                f'{missed}, "early there", "green 1" and "blue 1" came twice',
+            ),
+            # What bob himself wrote to a user is no message to the room.
+            (
+                member(
+                    *note(
+                        "direct = data.get('user') == 'bob'",
+                        "public = not {'user', 'room'} & set(data)",
+                        "(seen if direct or public else in_room)['offset'] = data['id']",
+                    )
+                ),
+                "When bob wrote to carol, and his wire broke before he had joined his",
+            ),
+            # No offset before there is one.
+            (
+                member(
+                    *note("last[data.get('room')] = data['id']"),
+                    returns="lambda: {'userId': 'bob', 'offset': last.get(None)}, "
+                    "lambda: {'room': room, 'offset': last.get(room)}",
+                ).replace("    seen =", "    last = {}; seen ="),
+                'had heard nothing yet, and missed two messages, "early" and "early there" were',
             ),
             (
                 member(*note("if 'user' in data: return", own)),
                 f'{missed}, "blue 1" came twice',
             ),
             # The room from the beginning, each time.
-            (member(*note("if 'room' not in data:", f"    {both}")), f'{missed}, "green 1" came'),
+            (
+                member(*note("if 'room' not in data:", f"    {both}")),
+                f'{missed}, "early there" and',
+            ),
             # The room never from an offset.
             (
                 member(
                     *note("if 'room' not in data:", f"    {both}"),
                     returns="lambda: seen, lambda: {'room': room}",
                 ),
-                f'{missed}, "red 2" was lost',
+                'heard nothing yet, and missed two messages, "early there" was lost',
             ),
             # What is replayed for the room moves the user's offset back.
             (
@@ -747,7 +815,7 @@ async def test_08_5():
                     "    return dict(seen)",
                     returns="auth, lambda: in_room",
                 ),
-                "wire broke once more before he had joined his room, ",
+                "wire broke before he had joined his room, ",
             ),
             # Everything each time, and what is known is dropped.
             (
@@ -769,7 +837,7 @@ async def test_08_5():
             ),
             (
                 member(*note(own)).replace("@bob.on('single-message')", "#"),
-                '"green 1" and "blue 1" were lost',
+                'had heard nothing yet, and missed two messages, "early there" was lost',
             ),
             (
                 member(*note(own), returns="lambda: seen, lambda: room"),
