@@ -797,7 +797,7 @@ async def note(data):
             Line(
                 'alice.call("message", {"user": "bob", "text": "?"})',
                 heard=[],
-                why="Bob has no socket now. It is kept for him, and nobody hears it yet.",
+                why="Bob has no socket now: it is kept for him. Alice, who sent it, is left out.",
             ),
             Line('carol.call("message", {"text": "bye"})'),
             Line(

@@ -708,7 +708,7 @@ async def test_08_4():
             ),
             (
                 guess(everyone, [], everyone, "['bob']", "['bob', 'bob']", []),
-                "bob did not hear it, and your guess names them. Bob has no socket now",
+                "bob did not hear it, and your guess names them. Bob has no socket now: it is kept",
             ),
             (
                 guess(everyone, [], everyone, [], "['bob']", []),
