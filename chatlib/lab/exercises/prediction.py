@@ -168,6 +168,8 @@ def _names(guess: Any, line: str, clients: Sequence[str]) -> list[str]:
     if isinstance(guess, str):
         word = guess.strip().casefold()
         guess = [word] if word in (*_NOBODY, *_EVERYONE) else re.split(r"[\s,;&]+|\band\b", guess)
+    if isinstance(guess, Mapping):  # of how often, as a Counter is
+        guess = Counter(guess).elements()
     named = [name for name in (guess if isinstance(guess, Iterable) else [guess]) if name]
     if len(named) == 1 and str(named[0]).strip().casefold() in _EVERYONE:
         return list(clients)

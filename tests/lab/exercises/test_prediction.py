@@ -63,6 +63,7 @@ async def test_the_solution_is_right():
         pytest.param({LATE: "alice bob carol dave"}, id="everyone by name"),
         pytest.param({TWICE: "bob bob"}, id="twice"),
         pytest.param({TWICE: ["Bob", "BOB"]}, id="capitals"),
+        pytest.param({TWICE: {"bob": 2, "alice": 0}}, id="counts"),
         pytest.param({"something": "else"}, id="more than was asked"),
     ],
 )
