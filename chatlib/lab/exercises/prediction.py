@@ -169,7 +169,7 @@ def _names(guess: Any, line: str, clients: Sequence[str]) -> list[str]:
         word = guess.strip().casefold()
         guess = [word] if word in (*_NOBODY, *_EVERYONE) else re.split(r"[\s,;&]+|\band\b", guess)
     if isinstance(guess, Mapping):  # of how often, as a Counter is
-        guess = Counter(guess).elements()
+        guess = [name for name, n in guess.items() for _ in range(n if isinstance(n, int) else 1)]
     named = [name for name in (guess if isinstance(guess, Iterable) else [guess]) if name]
     if len(named) == 1 and str(named[0]).strip().casefold() in _EVERYONE:
         return list(clients)
