@@ -33,7 +33,7 @@ _STARTERS = (
     "start_and_remember",
 )
 
-
+# What has to be awaited, by python-socketio's names.
 _COROUTINES = {
     name
     for kind in (socketio.AsyncServer, socketio.AsyncClient)
@@ -79,13 +79,11 @@ class Code:
         names = {getattr(node, "attr", getattr(node, "id", "")) for node in ast.walk(tree)}
         return bool(names & {"call_later", "call_at", "Timer", "Thread", "to_thread", "sleep"})
 
-    def is_running(self, frame: FrameType | None) -> bool:
-        """Tell whether a frame, or one that called it, is of the reader's code."""
-        while frame:
-            if self._is_own(frame):
-                return True
+    def own_frame(self, frame: FrameType | None) -> FrameType | None:
+        """Return the innermost frame of the reader's code, among a frame and its callers."""
+        while frame and not self._is_own(frame):
             frame = frame.f_back
-        return False
+        return frame
 
     def starts_a_task(self, frame: FrameType | None) -> bool:
         """Tell whether the reader's code asks for the task that is made in a frame."""
@@ -129,29 +127,15 @@ class Code:
         Args:
             name: The last part of what is called: ``emit``.
         """
-        if (tree := self.tree) is None:
+        if self.tree is None:
             return f"{name}(...)"
-        awaited = {node.value for node in ast.walk(tree) if isinstance(node, ast.Await)}
-        calls = (
-            ast.unparse(node.func)
-            for node in ast.walk(tree)
-            if isinstance(node, ast.Call) and node not in awaited
-        )
-        found = next((call for call in calls if call.rpartition(".")[2] == name), "")
-        return found and f"{found}(...)"
+        found = (call for call in self._unawaited_calls() if call.rpartition(".")[2] == name)
+        return next((f"{call}(...)" for call in found), "")
 
     def unawaited(self) -> list[str]:
         """Return the calls of python-socketio's coroutines that the answer does not await."""
-        tree = self.tree or ast.Pass()
-        awaited = {node.value for node in ast.walk(tree) if isinstance(node, ast.Await)}
-        return [
-            f"{ast.unparse(node.func)}(...)"
-            for node in ast.walk(tree)
-            if isinstance(node, ast.Call)
-            and node not in awaited
-            and isinstance(node.func, ast.Attribute)
-            and node.func.attr in _COROUTINES
-        ]
+        calls = (call.rpartition(".") for call in self._unawaited_calls())
+        return [f"{owner}.{name}(...)" for owner, _, name in calls if owner and name in _COROUTINES]
 
     def starts_what_it_calls(self) -> bool:
         """Tell whether it says ``start_background_task(io.emit(...))``, as if that were a task."""
@@ -162,6 +146,15 @@ class Code:
             and isinstance(node.args[0], ast.Call)
             for node in ast.walk(self.tree or ast.Pass())
         )
+
+    def _unawaited_calls(self) -> list[str]:
+        nodes = list(ast.walk(self.tree or ast.Pass()))
+        awaited = {node.value for node in nodes if isinstance(node, ast.Await)}
+        return [
+            ast.unparse(node.func)
+            for node in nodes
+            if isinstance(node, ast.Call) and node not in awaited
+        ]
 
     def _is_own(self, frame: FrameType) -> bool:
         return bool(self._globals) and frame.f_globals is self._globals
@@ -290,11 +283,8 @@ class Watch:
 
     def _on_alarm(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
         signal.setitimer(signal.ITIMER_REAL, _PATIENCE / 2)
-        if not self.code.is_running(frame):
+        if not (own := self.code.own_frame(frame)):
             return
-        own = frame
-        while own and not self.code._is_own(own):
-            own = own.f_back
         # Seen twice: a busy machine may have stopped the whole process for as long.
         if own is not self._suspect:
             self._suspect = own
