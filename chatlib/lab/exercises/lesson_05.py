@@ -34,21 +34,30 @@ class _People:
 
     async def join(self, stage: Stage) -> tuple[Any, ...]:
         """Connect all but the desks: the writer, the two tabs, and the other one."""
-        first, second, third, _ = self.ids
-        writer = await stage.lab.join(self.writer, auth={"userId": first})
+        writer = await self.join_writer(stage)
+        return writer, *await self.join_others(stage)
+
+    async def join_writer(self, stage: Stage) -> Any:
+        """Connect the writer."""
+        return await stage.join(self.writer, auth={"userId": self.ids[0]})
+
+    async def join_others(self, stage: Stage) -> tuple[Any, ...]:
+        """Connect the two tabs and the other one."""
+        _, second, third, _ = self.ids
         tabs = await stage.lab.join(*self.tabs, auth={"userId": second})
         other = await stage.join(self.other, auth={"userId": third})
-        return writer, *tabs, other
+        return *tabs, other
 
 
-# As a room, the number 0 is no address at all; as a user, it is somebody.
+# As a room, the number 0 is no address at all; as a user, it is somebody. One id is a part of
+# another, and some differ in the case, in a space, or in the order of their letters only.
 _PEOPLE = (
     _People(
-        "alice", ("desk", "pad"), ("bob", "phone"), "carol", (1, 2, 0, 4),
+        "alice", ("desk", "pad"), ("bob", "phone"), "carol", (1, 2, 0, 22),
         ("lunch?", "tea?", "milk!", "at noon?"),
     ),
     _People(
-        "dave", ("tablet", "tv"), ("erin", "laptop"), "frank", ("u2", "u22", "U22", " U22"),
+        "dave", ("tablet", "tv"), ("erin", "laptop"), "frank", ("U22 ", "u22", "U22", " U22"),
         ("who has the key?", "I have", "buy stamps", "still there?"),
     ),
 )  # fmt: skip
@@ -85,15 +94,39 @@ async def _write_to_nobody(
         stage.fail(f'{after}, only {other.name} should have heard "dm", and that once', found)
 
 
+async def _write_notes(one: tuple[Any, Any, str], two: tuple[Any, Any, str], stage: Stage) -> None:
+    """Let two people write to themselves at once: a client, its user, and a text, for each."""
+    notes = (one, two)
+    await asyncio.gather(
+        *(client.emit("dm", {"user": user, "text": text}) for client, user, text in notes)
+    )
+    names = sorted(client.name for client, _, _ in notes)
+    found = await stage.deliveries(
+        lambda found: {p.target for p in found if p.event == "dm"} >= set(names)
+    )
+    found = [packet for packet in found if packet.event == "dm"]
+    wrote = " and at once ".join(
+        f"{client.name} {'' if number else 'wrote '}to user {_quoted(user)}"
+        for number, (client, user, _) in enumerate(notes)
+    )
+    if sorted(packet.target for packet in found) != names:
+        stage.fail(f'After {wrote}, {enumerated(names)} should have heard "dm", once each', found)
+    for client, _, text in notes:
+        heard = [packet for packet in found if packet.target == client.name]
+        stage.expect_data(f"{wrote}, at {client.name}", heard, (text,))
+
+
 async def _reach_a_person(answer: Callable[..., Any], stage: Stage, people: _People) -> None:
     await run(answer, stage.io)
-    writer, tab, phone, other = await people.join(stage)
     first, second, third, nobody = people.ids
     lunch, tea, milk, noon = people.texts
 
+    writer = await people.join_writer(stage)
+    alone = "nobody else had come and "
+    await _write(writer, stage, first, milk, by=[writer.name], meanwhile=alone)
+    tab, phone, other = await people.join_others(stage)
     await _write(writer, stage, second, lunch, by=[*people.tabs])
     await _write(tab, stage, third, tea, by=[other.name])
-    await _write(writer, stage, first, milk, by=[writer.name])
     await phone.disconnect()
     gone = f"{phone.name} had gone and "
     await _write(writer, stage, second, noon, by=[tab.name], meanwhile=gone)
@@ -107,6 +140,8 @@ async def _reach_a_person(answer: Callable[..., Any], stage: Stage, people: _Peo
     await stage.join(*many, auth={"userId": second})
     come = f"{enumerated(many)} had come as user {_quoted(second)} and "
     await _write(other, stage, second, tea, by=many, meanwhile=come)
+    # What an answer notes for all is overwritten by the second, whichever that is.
+    await _write_notes((writer, first, noon), (other, third, lunch), stage)
 
 
 async def _show_who_is_away(answer: Callable[..., Any], stage: Stage) -> None:
@@ -130,6 +165,8 @@ _NAMES: tuple[Any, ...] = (
     "room:2", "2:user", "2:group", "user2", "group2", "user_2", "group_2", "user-2", "group-2",
     "user 2", "group 2", "user/2", "group/2", "user.2", "group.2", "u2", "g2", "u:2", "g:2",
     "user:user:2", "user:group:2", "group:user:2", "('user', 2)", "('group', 2)", "None", "[]",
+    # What is made of these by unquoting, by filling in, and by tabs at every so many columns.
+    "%32", "2+2", "&#50;", "{kind}", "{name}", "{0}", "{{}}", "{}", "\t2", " \t2",
     "ana", "ann", "anna", "\u00e1na", "a\u0301na",
     _LONG + "1", _LONG + "2", "1" + _LONG, "2" + _LONG, f"{_LONG}1{_LONG}", f"{_LONG}2{_LONG}",
 )  # fmt: skip

@@ -183,7 +183,7 @@ async def test_05_1():
             ),
             (
                 answer(ENTER, to(ROOM, "skip_sid=sid")),
-                "After alice wrote to user 1, alice should have heard",
+                "After nobody else had come and alice wrote to user 1, alice should have heard",
             ),
             (
                 answer(ENTER, dm("await io.emit('dm', data['text'])")),
@@ -197,11 +197,11 @@ async def test_05_1():
             ),
             (
                 answer(ENTER, to("'user:2'")),
-                "After bob wrote to user 0, carol should have heard",
+                "After nobody else had come and alice wrote to user 1, alice should have heard",
             ),
             (
                 answer(ENTER, dm(f"await io.emit('dm', data, to={ROOM})")),
-                'but it carried {"user": 2, "text": "lunch?"}',
+                'but it carried {"user": 1, "text": "milk!"}',
             ),
             (
                 answer(connect("await io.enter_room(sid, f\"user:{auth['user']}\")"), to(ROOM)),
@@ -214,7 +214,7 @@ async def test_05_1():
             ),
             (
                 answer(NOTE, to("tabs.get(data['user'])"), before=TABS),
-                "nobody had come as user 4 and alice wrote to user 4, alice and carol",
+                "nobody had come as user 22 and alice wrote to user 22, alice and carol",
             ),
             (
                 answer(
@@ -241,7 +241,7 @@ async def test_05_1():
                 answer(
                     connect("await io.enter_room(sid, names.get(auth['userId'], 'x'))"),
                     to("names.get(data['user'], 'x')"),
-                    before="names = {1: 'alice', 2: 'bob', 3: 'carol', 4: 'dave'}",
+                    before="names = {1: 'alice', 2: 'bob', 0: 'carol', 22: 'dave'}",
                 ),
                 'After dave wrote to user "u22", dave and frank should not have heard',
             ),
@@ -250,7 +250,7 @@ async def test_05_1():
                     connect("await io.enter_room(sid, str(auth['userId'])[:2])"),
                     to("str(data['user'])[:2]"),
                 ),
-                'After dave wrote to user "u22", dave should not have heard',
+                'After erin wrote to user "U22", dave should not have heard',
             ),
             (
                 answer(
@@ -280,7 +280,7 @@ async def test_05_1():
                     connect("await io.enter_room(sid, f\"user:{str(auth['userId']).strip()}\")"),
                     to("f\"user:{str(data['user']).strip()}\""),
                 ),
-                'nobody had come as user " U22" and dave wrote to user " U22", frank should not',
+                'After erin wrote to user "U22", dave should not have heard',
             ),
             # What is noted for all is another's as soon as the handler waits.
             (
@@ -319,6 +319,35 @@ async def test_05_1():
                     before="user_of = {}",
                 ),
                 "phone had gone and alice wrote to user 2, bob should have heard",
+            ),
+            # Two ids with the same letters.
+            (
+                answer(
+                    connect("await io.enter_room(sid, ''.join(sorted(str(auth['userId']))))"),
+                    to("''.join(sorted(str(data['user'])))"),
+                ),
+                'nobody had come as user " U22" and dave wrote to user " U22", dave should not',
+            ),
+            (
+                answer(
+                    connect("await io.enter_room(sid, str(auth['userId']).lstrip())"),
+                    to("str(data['user']).lstrip()"),
+                ),
+                'nobody had come as user " U22" and dave wrote to user " U22", frank should not',
+            ),
+            # The text alone is noted for all.
+            (
+                answer(
+                    ENTER,
+                    dm(
+                        "import asyncio",
+                        "state['text'] = data['text']",
+                        "await asyncio.sleep(0.01)",
+                        f"await io.emit('dm', state['text'], to={ROOM})",
+                    ),
+                    before="state = {}",
+                ),
+                "After alice wrote to user 1 and at once carol to user 0, at ",
             ),
             (
                 """
@@ -418,6 +447,35 @@ async def test_05_2():
                     "import unicodedata", "return unicodedata.normalize('NFC', f'{kind}:{name}')"
                 ),
                 r'The user "\u00e1na" and the user "a\u0301na" have one room',
+            ),
+            # Names that meet only after something is made of them.
+            (
+                naming("from urllib.parse import unquote", "return unquote(f'{kind}:{name}')"),
+                'The user 2 and the user "%32" have one room, "user:2"',
+            ),
+            (
+                naming("import html", "return html.unescape(f'{kind}:{name}')"),
+                'The user 2 and the user "&#50;" have one room, "user:2"',
+            ),
+            (
+                naming("return ('{kind}:' + str(name)).format(kind=kind)"),
+                'The user "user" and the user "{kind}" have one room, "user:user"',
+            ),
+            (naming("return f'{kind}:' + str(name).format()"), "Your code raised KeyError"),
+            (
+                naming(
+                    "try: return f'{kind}:' + str(name).format()",
+                    "except (KeyError, IndexError): return f'{kind}:{name}'",
+                ),
+                'The user "{{}}" and the user "{}" have one room',
+            ),
+            (
+                naming("return f'{kind}:{name}'.expandtabs()"),
+                r'The user "\t2" and the user " \t2" have one room, "user:   2"',
+            ),
+            (
+                naming("return f'{kind}:{str(name).expandtabs(4)}'"),
+                r'The user "\t2" and the user " \t2" have one room',
             ),
             # The same name is another object in the next message.
             (naming("return f'{kind}:{id(name)}'"), "is another name each time"),
@@ -561,7 +619,7 @@ async def test_05_3():
                         "await io.emit('dm', data, to=[*sids - {sid}])",
                     )
                 ),
-                "at once carol to user 4, who is not there, alice, bob, carol and phone should not",
+                "at once carol to user 22, who is not there, alice, bob, carol and phone should",
             ),
             (
                 answer(
@@ -654,7 +712,7 @@ async def test_05_3():
                     ),
                     before="last = {}",
                 ),
-                "After alice wrote to user 1 and at once carol to user 4, who is not there, alice",
+                "After alice wrote to user 1 and at once carol to user 22, who is not there, alice",
             ),
         ],
         right=[
@@ -852,7 +910,16 @@ async def test_05_5():
                     dm("if tabs.get(data['user']):", f"    {text[:-1]}, skip_sid=sid)"),
                     before=TABS,
                 ),
-                "After alice wrote to user 1, alice should have heard",
+                "After nobody else had come and alice wrote to user 1, alice should have heard",
+            ),
+            (
+                answer(
+                    NOTE,
+                    FORGET,
+                    dm("if len(tabs) > 1 and tabs.get(data['user']):", f"    {text}"),
+                    before=TABS,
+                ),
+                "After nobody else had come and alice wrote to user 1, alice should have heard",
             ),
             (
                 answer(
@@ -861,7 +928,7 @@ async def test_05_5():
                     dm("if len(tabs.get(data['user'], [])) > 1:", f"    {text}"),
                     before=TABS,
                 ),
-                "After bob wrote to user 0, carol should have heard",
+                "After nobody else had come and alice wrote to user 1, alice should have heard",
             ),
         ],
         right=[
