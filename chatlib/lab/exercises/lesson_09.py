@@ -15,7 +15,7 @@ from chatlib.identity import Passcode
 from chatlib.lab.exercises.exercise import Exercise, Repair, Stage, run
 from chatlib.lab.exercises.prediction import Line, Prediction
 from chatlib.lab.exercises.stage import NothingCameError, WrongAnswerError
-from chatlib.lab.trace import Packet
+from chatlib.lab.trace import SERVER, Packet
 from chatlib.lab.wire import LabTimeoutError
 from chatlib.lab.words import as_json, enumerated
 from chatlib.server import ChatServer
@@ -79,35 +79,43 @@ async def _opens(stage: Stage, name: str, auth: Any, after: str = "") -> None:
 
 @dataclass(frozen=True)
 class _Guests:
-    """Who is known, two who are not, and what differs between the scenes.
+    """Who is known, who is not, and what differs between the scenes.
 
     Attributes:
         first: Who comes first, and leaves before the others.
         second: Who comes next, with the same ``auth``.
-        third: Who is known, and waits at the door.
-        strangers: Who waits there, too.
+        waiting: Who waits at the door after that, one behind the other.
+        known: Which of those are known.
         with_auth: Whether the strangers come with an ``auth`` like the others.
         texts: What is said.
+        held: How many seconds the look-ups take at least: nobody may come in or be sent away
+            sooner.
     """
 
     first: str
     second: str
-    third: str
-    strangers: tuple[str, str]
+    waiting: tuple[str, ...]
+    known: tuple[str, ...]
     with_auth: bool
     texts: tuple[str, str, str]
+    held: float = 0
 
 
 async def _at_the_door(answer: Callable[..., Any], stage: Stage, scene: _Guests) -> None:
     asked, answered, told = asyncio.Event(), asyncio.Event(), asyncio.Event()
-    quick, slow, *unknown = ({"card": uuid4().hex} for _ in range(4))
+    given_up = asyncio.Event()
+    quick, slow, *unknown = ({"card": uuid4().hex} for _ in range(2 + len(scene.waiting)))
     are_asked_for = []
 
     async def is_known(auth: Any) -> bool:
         are_asked_for.append(auth)
         if auth != quick:
             asked.set()
-            await answered.wait()
+            try:
+                await answered.wait()
+            except asyncio.CancelledError:
+                given_up.set()
+                raise
         return auth in (quick, slow)
 
     async def knock(name: str, auth: Any, timeout: float | None = None) -> asyncio.Task[Any]:
@@ -118,15 +126,25 @@ async def _at_the_door(answer: Callable[..., Any], stage: Stage, scene: _Guests)
         await _first_of(knocking, asked, timeout)
         return knocking
 
-    def is_in(name: str) -> Any:
+    def is_in(name: str, when: str = "") -> Any:
         client, _ = at_the_door[name].result()
-        if client and name in scene.strangers:
-            stage.fail(f"{name} is not known, and was let in.")
-        if not client and name not in scene.strangers:
-            stage.fail(f"{name} is known, and was not let in.")
+        if client and name in strangers:
+            stage.fail(f"{name} is not known, and was let in{when}.")
+        if not client and name not in strangers:
+            stage.fail(f"{name} is known, and was not let in{when}.")
         return client
 
+    async def speak(text: str) -> None:
+        # Not to settle yet: that would wait for the handlers of who knocks.
+        told.clear()
+        await stage.call(second, "say", text)
+        with contextlib.suppress(TimeoutError):  # the news may be put off
+            await asyncio.wait_for(told.wait(), 1.5)
+        answered.set()
+        await asyncio.wait(at_the_door.values())
+
     await run(answer, stage.io, is_known)
+    strangers = [name for name in scene.waiting if name not in scene.known]
     at_the_door = {}
     for name in (scene.first, scene.second):
         at_the_door[name] = await knock(name, quick)
@@ -146,30 +164,34 @@ async def _at_the_door(answer: Callable[..., Any], stage: Stage, scene: _Guests)
     await stage.expect(after, "news", by=inside, data=hello)
 
     second.on("news", lambda _: told.set())
-    auths = [slow, *(unknown if scene.with_auth else (None, None))]
-    for name, auth in zip((scene.third, *scene.strangers), auths, strict=True):
+    for name in scene.waiting:
+        auth = slow if name in scene.known else unknown.pop() if scene.with_auth else None
         # An answer may look up one after the other.
-        at_the_door[name] = await knock(name, auth, 0.5)
-    has_come = [name for name in scene.strangers if at_the_door[name].done()]
-    # Not to settle yet: that would wait for the handlers of who knocks.
-    await stage.call(second, "say", secret)
-    with contextlib.suppress(TimeoutError):  # the news may be put off
-        await asyncio.wait_for(told.wait(), 1.5)
-    answered.set()
-    await asyncio.wait(at_the_door.values())
-    for name in has_come:  # and nobody has asked
-        is_in(name)
-    waiting = enumerated([scene.third, *scene.strangers])
-    after = f'{scene.second} emitted "say" while {waiting} waited at the door'
+        at_the_door[name] = await knock(name, auth, 0.4)
+    await asyncio.sleep(scene.held)
+    if given_up.is_set():
+        await asyncio.wait(at_the_door.values(), timeout=1)
+    has_come = [name for name in scene.waiting if at_the_door[name].done()]
+    await speak(secret)
+    for name in has_come:
+        is_in(name, " before is_known had answered")
+    after = f'{scene.second} emitted "say" while {enumerated(scene.waiting)} waited at the door'
     await stage.expect(after, "news", by=inside, data=secret)
     for name in at_the_door:
         is_in(name)
 
     await first.disconnect()
     await stage.clear()
-    await second.emit("say", welcome)
-    after = f'{scene.third} was let in, {scene.first} left, and {scene.second} emitted "say"'
-    await stage.expect(after, "news", by=[scene.second, scene.third], data=welcome)
+    answered.clear()
+    last = strangers[-1]
+    at_the_door[last] = await knock(last, unknown.pop() if scene.with_auth else None, 0.4)
+    await speak(welcome)
+    after = (
+        f"{enumerated(scene.known)} came in, {scene.first} left, {last} knocked again, and "
+        f'{scene.second} emitted "say"'
+    )
+    await stage.expect(after, "news", by=[scene.second, *scene.known], data=welcome)
+    is_in(last)
 
 
 async def _first_of(
@@ -335,9 +357,26 @@ class _Tokens:
                 data = as_json(packet.data)
                 if packet.target != owner and any(token in data for token in tokens):
                     stage.fail(
-                        f'After {after}, {packet.target} heard "{packet.event}" with the token '
+                        f"After {after}, {packet.target} {_got(packet)} with the token "
                         f"of {owner} in it: whoever has that is {owner}."
                     )
+
+
+def _got(packet: Packet) -> str:
+    """Return how a client got what is in a packet, as the end of a sentence."""
+    did = "got an acknowledgement of" if packet.kind == "ack" else "heard"
+    return f'{did} "{packet.event}"'
+
+
+async def _say(client: Any, text: str) -> list[Packet]:
+    """Emit "say", and return a list to which the answer comes, if one does."""
+    answers: list[Packet] = []
+
+    def answered(*data: Any) -> None:
+        answers.append(Packet("ack", SERVER, client.name, "say", data))
+
+    await client.emit("say", text, callback=answered)
+    return answers
 
 
 async def _a_present(answer: Callable[..., Any], stage: Stage, scene: _Holders) -> None:
@@ -350,8 +389,8 @@ async def _a_present(answer: Callable[..., Any], stage: Stage, scene: _Holders) 
         stage.fail(f"{scene.stranger} has no token, and was let in.")
     tokens.check_kept(stage, "all had come", await stage.deliveries())
     for client in (*clients, *clients):
-        await client.emit("say", scene.texts[client.name])
-        await _judge_news(stage, scene, tokens, client.name)
+        answers = await _say(client, scene.texts[client.name])
+        await _judge_news(stage, scene, tokens, client.name, answers)
     await _compare_tokens(stage, scene, tokens, clients[0], clients[1:])
 
 
@@ -369,9 +408,14 @@ async def _compare_tokens(
 
     What is made from a token, in whatever code, comes and goes with it; ids and times do not.
     """
-    heard: list[tuple[str, str, Any]] = []
+    heard: list[Packet] = []
     for other in others:  # themselves: a picture has no bytes
-        other.on("*", lambda event, *data, who=other.name: heard.append((who, event, data)))
+        other.on(
+            "*",
+            lambda event, *data, who=other.name: heard.append(
+                Packet("event", SERVER, who, event, data)
+            ),
+        )
     name, rounds = client.name, []
     for number in (0, 1, 1, 0):
         await client.disconnect()
@@ -381,13 +425,16 @@ async def _compare_tokens(
         await client.emit("say", scene.texts[name])
         packets = await stage.deliveries(scene.have_heard)
         tokens.check_kept(stage, f'{name} came back and emitted "say"', packets)
-        rounds.append(_leaves(sorted(heard, key=lambda one: one[:2])))
+        answers = await _say(others[0], scene.texts[others[0].name])
+        await stage.deliveries(scene.have_heard)
+        everything = sorted((*heard, *answers), key=lambda one: (one.target, one.kind, one.event))
+        rounds.append(_leaves([(one.target, _got(one), one.data) for one in everything]))
     first = rounds[0]
     for path in first:
         one, other, other_again, one_again = (leaves.get(path) for leaves in rounds)
         if one == one_again != other == other_again:
             stage.fail(
-                f'{first[path[0], 0]} heard "{first[path[0], 1]}" with something in it that is '
+                f"{first[path[0], 0]} {first[path[0], 1]} with something in it that is "
                 f"made from the token of {name}: whoever can undo that is {name}."
             )
 
@@ -404,11 +451,13 @@ def _leaves(data: Any, path: tuple[Any, ...] = ()) -> dict[tuple[Any, ...], Any]
     return {key: value for at, part in parts for key, value in _leaves(part, (*path, at)).items()}
 
 
-async def _judge_news(stage: Stage, scene: _Holders, tokens: _Tokens, name: str) -> None:
+async def _judge_news(
+    stage: Stage, scene: _Holders, tokens: _Tokens, name: str, answers: list[Packet]
+) -> None:
     twins = "".join(f"{who} came as {called} and " for who, called in scene.names.items())
     after, text = f'{twins}{name} emitted "say"', scene.texts[name]
     packets = await stage.deliveries(scene.have_heard)
-    tokens.check_kept(stage, after, packets)
+    tokens.check_kept(stage, after, (*packets, *answers))
     heard = [packet for packet in packets if packet.event == "news"]
     for who in scene.texts:
         times = [packet.target for packet in heard].count(who)
@@ -584,16 +633,17 @@ def answer(io, is_known):
             _Guests(
                 "alice",
                 "bob",
-                "carol",
-                ("dave", "eve"),
+                ("carol", "dave", "eve"),
+                known=("carol",),
                 with_auth=True,
                 texts=("hello", "a secret", "welcome"),
+                held=0.2,
             ),
             _Guests(
                 "heidi",
                 "erin",
-                "frank",
-                ("mallory", "trudy"),
+                ("mallory", "frank", "trudy", "grace"),
+                known=("frank", "grace"),
                 with_auth=False,
                 texts=("tea?", "PIN 0815", "milk?"),
             ),

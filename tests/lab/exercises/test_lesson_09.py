@@ -305,7 +305,7 @@ async def test_09_2():
                     inside,
                     inside="last = []",
                 ),
-                'carol was let in, alice left, and bob emitted "say", carol should have heard',
+                'carol came in, alice left, eve knocked again, and bob emitted "say", carol should',
             ),
             (  # the answer is one for all who wait
                 say(
@@ -321,7 +321,7 @@ async def test_09_2():
                 say(f"{ask}friends.append(sid)", "await io.emit('news', text, to=friends)")
                 + "\n\n    @io.on('disconnect')\n    async def bye(sid, reason):\n"
                 "        friends.pop()\n\n    friends = []",
-                'alice left, and bob emitted "say", carol should have heard "news"',
+                'eve knocked again, and bob emitted "say", carol should have heard "news"',
             ),
             (
                 say(
@@ -329,6 +329,74 @@ async def test_09_2():
                     inside,
                 ),
                 "alice is known, and was not let in",
+            ),
+            *(  # who takes longer than that is let in
+                (
+                    say(
+                        f"try: known = await asyncio.wait_for(is_known(auth), {limit})\n"
+                        "        except TimeoutError: known = True\n"
+                        "        if not known: return False\n"
+                        "        await io.enter_room(sid, 'inside')",
+                        inside,
+                        before="import asyncio\n\n\n",
+                    ),
+                    "dave is not known, and was let in before is_known had answered",
+                )
+                for limit in (0.01, 0.05)
+            ),
+            (  # who takes longer than that is sent away
+                say(
+                    "try: known = await asyncio.wait_for(is_known(auth), 0.05)\n"
+                    "        except TimeoutError: return False\n"
+                    "        if not known: return False\n"
+                    "        await io.enter_room(sid, 'inside')",
+                    inside,
+                    before="import asyncio\n\n\n",
+                ),
+                "carol is known, and was not let in before is_known had answered",
+            ),
+            (  # somebody else's yes, if it comes at the same moment
+                say(
+                    "if await is_known(auth): io.known = True\n"
+                    "        await asyncio.sleep(0)\n"
+                    "        if not getattr(io, 'known', False): return False\n"
+                    "        io.known = False\n"
+                    "        await io.enter_room(sid, 'inside')",
+                    inside,
+                    before="import asyncio\n\n\n",
+                ),
+                "mallory is not known, and was let in",
+            ),
+            (  # the same, and it says no to nobody who is known
+                say(
+                    "known = io.known = await is_known(auth)\n"
+                    "        await asyncio.sleep(0)\n"
+                    "        if not (known or io.known): return False\n"
+                    "        await io.enter_room(sid, 'inside')",
+                    inside,
+                    before="import asyncio\n\n\n",
+                ),
+                "mallory is not known, and was let in",
+            ),
+            (  # two who come in at the same moment
+                say(
+                    f"{ask}io.last = sid\n        await asyncio.sleep(0)\n"
+                    "        await io.enter_room(io.last, 'inside')",
+                    inside,
+                    before="import asyncio\n\n\n",
+                ),
+                "frank should have heard",
+            ),
+            (  # an empty list is no address, and that is everyone
+                say(f"{ask}friends.append(sid)", "await io.emit('news', text, to=friends)")
+                + "\n\n    @io.on('disconnect')\n    async def bye(sid, reason):\n"
+                "        friends.clear()\n\n    friends = []",
+                'and bob emitted "say", eve should not have heard "news"',
+            ),
+            (
+                say(f"{ask}friends.append(sid)", "await io.emit('news', text, to=friends)")
+                + "\n        friends.clear()\n\n    friends = []",
+                'waited at the door, carol, dave and eve should not have heard "news"',
             ),
         ],
         right=[
@@ -734,8 +802,27 @@ async def test_09_5():
                 present(clean).replace('"say"', '"talk"'),
                 'alice sent "say", and the server has no handler for it',
             ),
+            *(
+                (
+                    present(f"{clean}; said.append(auth)").replace(
+                        "    @io", "    said = []\n\n    @io", 1
+                    )
+                    + f"\n        return {value}",
+                    message,
+                )
+                for value, message in (
+                    ("said", 'alice got an acknowledgement of "say" with the token of bob in it'),
+                    (
+                        "{one['name']: one['token'][::-1] for one in said}",
+                        'bob got an acknowledgement of "say" with something in it that is made',
+                    ),
+                )
+            ),
         ],
         right=[
+            present(clean) + "\n        return {'ok': True, 'from': me}",
+            present(leaky, before="me = dict(me); token = me.pop('token')")
+            + "\n        return token",  # one's own
             present(leaky, "{'text': text, 'from': {key: me[key] for key in ('user', 'name')}}"),
             present(leaky, before="me = {k: v for k, v in me.items() if k != 'token'}"),
             present(leaky, before="me.pop('token', None)"),
