@@ -127,6 +127,7 @@ class _Case:
 class _Asking:
     client: str
     cases: tuple[_Case, ...]
+    at_once: bool = False  # whether two texts are sent at once, too
 
 
 async def _three_ways(answer: Callable[..., Any], stage: Stage, scene: _Asking) -> None:
@@ -139,6 +140,11 @@ async def _three_ways(answer: Callable[..., Any], stage: Stage, scene: _Asking) 
                 break
         else:
             stage.fail(wrong)
+    for tries_left in reversed(range(_TRIES if scene.at_once else 0)):
+        if not (wrong := await _two_at_once(answer, stage, client, server)):
+            break
+        if not tries_left:
+            stage.fail(wrong)
 
 
 class _Slow:
@@ -147,6 +153,7 @@ class _Slow:
     def __init__(self) -> None:
         self.got: list[Any] = []
         self.reply: dict[str, Any] = {}
+        self.reply_to: dict[Any, dict[str, Any]] = {}  # where a text has one of its own
         self.after = 0.0
         self.at = 0.0
         self.hurry = asyncio.Event()
@@ -154,7 +161,7 @@ class _Slow:
     async def message(self, sid: str, *data: Any) -> dict[str, Any]:  # noqa: ARG002
         self.got.append(data[0] if len(data) == 1 else data)
         self.at = asyncio.get_running_loop().time()
-        reply = self.reply
+        reply = self.reply_to.get(self.got[-1], self.reply) if self.reply_to else self.reply
         if self.after:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.hurry.wait(), self.after)
@@ -219,6 +226,34 @@ async def _one_way(
     return ""
 
 
+async def _two_at_once(answer: Callable[..., Any], stage: Stage, client: Any, server: _Slow) -> str:
+    """Send two texts at once; return what may be the load's fault, once, or nothing."""
+    error = f"Line {random.randint(10, 99)} is busy."  # noqa: S311
+    server.reply_to = {"tea": {"ok": True}, "coffee": {"ok": False, "error": error}}
+    server.after = 0.0
+
+    async def send(text: str) -> Any:
+        returned = answer(client, text)
+        return await returned if inspect.isawaitable(returned) else returned
+
+    async def send_both() -> list[Any]:
+        return await asyncio.gather(*map(send, server.reply_to))
+
+    returned = await run(send_both)
+    await stage.clear()
+    wanted = ["sent", error]
+    if returned == wanted:
+        return ""
+    wrong = (
+        "When the function is called for 'tea' and for 'coffee' at the same time, it should have "
+        f"returned {wanted[0]!r} and {wanted[1]!r}, but it returned "
+        f"{returned[0]!r} and {returned[1]!r}."
+    )
+    if "no answer" not in returned:
+        stage.fail(wrong)
+    return wrong
+
+
 # -- 07.3: in order --------------------------------------------------------------------------------
 
 
@@ -233,6 +268,7 @@ class _Notes:
         held: The note that the slow one thinks about.
         behind: The note that the slow one sends after that.
         last: The note that the slow one sends as soon as the held one is noted.
+        guests: Who sends a note before these two do.
     """
 
     author: str
@@ -241,6 +277,7 @@ class _Notes:
     held: str
     behind: str
     last: str
+    guests: tuple[str, ...] = ()
 
 
 @dataclass
@@ -316,14 +353,16 @@ class _Checks:
 
 async def _in_order(answer: Callable[..., Any], stage: Stage, scene: _Notes) -> None:
     await run(answer, stage.io)
-    author, slow, listener = await stage.join(scene.author, scene.slow, "erin")
-    everyone = [author.name, slow.name, listener.name]
+    clients = await stage.join(scene.author, scene.slow, "erin", *scene.guests)
+    author, slow, listener, *guests = clients
+    everyone = [client.name for client in clients]
     checks = _Checks(stage, scene)
-    for client in (author, slow, listener):
+    for client in clients:
         checks.answered_by(client)
 
     checks.answers[author.name, "hello"] = ""  # an answer like any other
-    for client in (slow, author):
+    # Whoever comes third is served like the first.
+    for client in (*guests, slow, author):
         await checks.try_one(client, "hello", everyone)
     heard = partial(_noted, checks, listener.name)
     await _compare_the_order(stage, scene, author, heard)
@@ -405,6 +444,8 @@ _OVEN = 0.2  # seconds
 _TOO_LONG = 0.7
 _BEAT = 0.01
 _SURE = 6  # beats
+_STILL = 0.04  # seconds
+_MANY = 3  # beats
 
 
 @dataclass(frozen=True)
@@ -412,19 +453,42 @@ class _Bakery:
     baker: str
     asker: str
     orders: tuple[str, ...]
+    at_once: tuple[str, ...] = ()
 
 
 async def _a_turn_for_all(answer: Callable[..., Any], stage: Stage, scene: _Bakery) -> None:
+    elsewhere = _watch_the_loop(stage)
     await run(answer, stage.io)
     baker, asker = await stage.join(scene.baker, scene.asker)
     heard = _Heard((baker, asker))
     for number in range(1, len(scene.orders) + 1):
         for _ in range(_TRIES):
             wrong = await _bake_and_ask(stage, scene.orders[:number], baker, asker, heard)
+            if elsewhere:
+                stage.fail(
+                    f'"{elsewhere[0]}" was emitted from another event loop than the server\'s '
+                    "(asyncio.run makes a new one). The server's is not told, and may sleep on."
+                )
             if not wrong:
                 break
         else:
             stage.fail(wrong)
+    if scene.at_once:
+        await _bake_at_once(stage, scene.at_once, baker, asker, heard)
+
+
+def _watch_the_loop(stage: Stage) -> list[str]:
+    """Return a list, into which goes each event that is emitted from another loop."""
+    loop, manager = asyncio.get_running_loop(), stage.io.manager
+    emit, elsewhere = manager.emit, []
+
+    async def watched(event: str, *arguments: Any, **options: Any) -> Any:
+        if asyncio.get_running_loop() is not loop:
+            elsewhere.append(event)
+        return await emit(event, *arguments, **options)
+
+    manager.emit = watched
+    return elsewhere
 
 
 class _Heard:
@@ -444,6 +508,13 @@ class _Heard:
     def when(self, name: str) -> dict[str, float]:
         """Return when somebody heard each event."""
         return {event: at for who, event, _, at in self.all if who == name}
+
+    def number(self, event: str) -> int:
+        return sum(one[1] == event for one in self.all)
+
+    def what(self, name: str, event: str) -> list[tuple[Any, ...]]:
+        """Return what somebody heard with an event."""
+        return [data for who, heard, data, _ in self.all if (who, heard) == (name, event)]
 
     def by_all(self, event: str) -> bool:
         return all(event in self.when(name) for name in self._names)
@@ -541,7 +612,7 @@ async def _bake_and_ask(
             f'When {asker.name} heard "baking", {asker.name} called "open?", and was answered '
             'only after "baked" had come. Between the two, the server should have time for others.'
         )
-    elif pulse.pause >= _OVEN / 2:
+    elif pulse.pause >= _OVEN / 2 or (pulse.pause >= _STILL and pulse.alone >= _MANY):
         wrong = (
             f"After {after}, {asker.name} was answered in time, but the server stood still for a "
             'while before "baked" came, and had no time for anybody.'
@@ -553,6 +624,30 @@ async def _bake_and_ask(
     if pulse.alone >= _SURE:
         stage.fail(wrong)
     return wrong
+
+
+async def _bake_at_once(
+    stage: Stage, orders: tuple[str, ...], baker: Any, asker: Any, heard: _Heard
+) -> None:
+    """Let both clients bake, the first of them twice, before anything is done."""
+    heard.all.clear()
+    for client, what in zip((baker, asker, baker), orders, strict=True):
+        await client.emit("bake", what)
+    # They may stand in line for one oven.
+    for _ in orders:
+        if await _comes(lambda: heard.number("baked") >= 2 * len(orders)):
+            break
+    await stage.clear()
+    for event in ("baking", "baked"):
+        for name in (baker.name, asker.name):
+            came = heard.what(name, event)
+            if sorted(came, key=str) != sorted(((what,) for what in orders), key=str):
+                carried = ", ".join(as_json(data) or "nothing" for data in came) or "nothing"
+                stage.fail(
+                    f'After {baker.name} and {asker.name} emitted "bake" at the same time, with '
+                    f'{", ".join(as_json([what]) for what in orders)}, "{event}" should have come '
+                    f"once for each, but {name} heard it with {carried}."
+                )
 
 
 async def _show_the_bakery(answer: Callable[..., Any], stage: Stage) -> None:
@@ -637,6 +732,7 @@ async def answer(client, text):
                     _Case("hello?", "takes three quarters of a second", after=0.75),
                     _Case("hi", "(whose last answer came late) refuses it at once", ok=False),
                 ),
+                at_once=True,
             ),
         ),
     ),
@@ -673,7 +769,13 @@ def answer(io):
                 {"one": 5, "two": 0, "three": 2, "four": 0},
                 *("slow", "next", "last"),
             ),
-            _Notes("dave", "carol", {"red": 2, "green": 6, "blue": 0}, *("grey", "white", "black")),
+            _Notes(
+                "dave",
+                "carol",
+                {"red": 2, "green": 6, "blue": 0},
+                *("grey", "white", "black"),
+                guests=("frank", "grace"),
+            ),
         ),
     ),
     Prediction(
@@ -765,6 +867,9 @@ def answer(io):
         praise="While one handler waits for its oven, the server has time for everybody else.",
         play=_a_turn_for_all,
         demo=_show_the_bakery,
-        scenes=(_Bakery("alice", "bob", ("bread",)), _Bakery("dave", "carol", ("cake", "pie"))),
+        scenes=(
+            _Bakery("alice", "bob", ("bread",), at_once=("rolls", "buns", "pizza")),
+            _Bakery("dave", "carol", ("cake", "pie")),
+        ),
     ),
 ]

@@ -39,7 +39,8 @@ def guess(*rows):
 def bakery(*body, before="pass"):
     lines = "\n".join(f"        {line}" for line in body)
     return (
-        "import asyncio\nfrom concurrent.futures import ThreadPoolExecutor\nimport time\n"
+        "import asyncio\nfrom concurrent.futures import ThreadPoolExecutor\n"
+        "from threading import Thread\nimport time\n"
         f"def answer(io):\n    {before}\n"
         f"    @io.on('bake')\n    async def bake(sid, what):\n{lines}\n"
         "    @io.on('open?')\n    async def is_open(sid):\n        return 'yes'\n"
@@ -360,6 +361,23 @@ async def test_07_2():
                 + "came = asyncio.Queue()\n",
                 "(whose last answer came late) refuses it at once",
             ),
+            (  # two at once share what came
+                client(
+                    "came.clear()",
+                    "def back(got):",
+                    "    answers[:] = [got]",
+                    "    came.set()",
+                    "await client.emit('message', text, callback=back)",
+                    "try:",
+                    "    await asyncio.wait_for(came.wait(), 0.5)",
+                    "except TimeoutError:",
+                    "    return 'no answer'",
+                    "got = answers[0]",
+                    sent,
+                )
+                + "came, answers = asyncio.Event(), []\n",
+                "called for 'tea' and for 'coffee' at the same time, it should have returned",
+            ),
             (
                 client("await client.call('message', text, timeout=0.5)", "return 'no answer'"),
                 "should have waited for that answer",
@@ -386,6 +404,9 @@ async def test_07_2():
                 "print('got', got)",
                 "return got.get('error', 'sent')",
             ),
+            # One after the other: nobody asks for two at once to be under way together.
+            client("async with turn:", "    try:", f"    {call}", *[f"    {x}" for x in gone])
+            + f"    {sent}\nturn = asyncio.Lock()\n",
             # The callback of emit, and an event of one's own.
             client(
                 "came, answers = asyncio.Event(), []",
@@ -583,6 +604,24 @@ async def test_07_3():
                 ),
                 "with the answers for slow, last, next",
             ),
+            (  # the second and all later clients share a lock; then the third and later
+                note(
+                    "async with turns.setdefault(sid, locks[min(len(turns), 1)]):",
+                    inside,
+                    noted,
+                    before="turns, locks = {}, [asyncio.Lock() for _ in range(2)]",
+                ),
+                "While the server waited for carol's answer, dave's note should have come out",
+            ),
+            (
+                note(
+                    "async with turns.setdefault(sid, locks[min(len(turns), 2)]):",
+                    inside,
+                    noted,
+                    before="turns, locks = {}, [asyncio.Lock() for _ in range(3)]",
+                ),
+                "While the server waited for carol's answer, dave's note should have come out",
+            ),
             (  # no note where the answer is empty
                 note(
                     "async with turns[sid]:",
@@ -776,6 +815,41 @@ async def test_07_5():
                 bakery(baking, "time.sleep(0.11)", "await asyncio.sleep(0.11)", baked),
                 "bob was answered in time, but the server stood still for a while",
             ),
+            (  # time for most
+                bakery(baking, "await asyncio.sleep(0.14)", "time.sleep(0.06)", baked),
+                "bob was answered in time, but the server stood still for a while",
+            ),
+            (  # two orders share a variable
+                bakery(
+                    "nonlocal order",
+                    "order = what",
+                    "await io.emit('baking', order)",
+                    "await asyncio.sleep(0.2)",
+                    "await io.emit('baked', order)",
+                    before="order = None",
+                ),
+                '"baked" should have come once for each, but alice heard it with "pizza", "pizza"',
+            ),
+            (  # or those of one client do
+                bakery(
+                    "order[sid] = what",
+                    baking,
+                    "await asyncio.sleep(0.2)",
+                    "await io.emit('baked', order[sid])",
+                    before="order = {}",
+                ),
+                '"baked" should have come once for each, but alice heard it with "pizza", "buns"',
+            ),
+            (  # a loop of its own
+                bakery(
+                    baking,
+                    "def work():",
+                    "    time.sleep(0.2)",
+                    f"    asyncio.run({baked.removeprefix('await ')})",
+                    "Thread(target=work).start()",
+                ),
+                '"baked" was emitted from another event loop than the server',
+            ),
             (
                 bakery(
                     baking,
@@ -818,6 +892,15 @@ async def test_07_5():
                 "    await asyncio.sleep(0.01)",
                 "print('ping')",
                 baked,
+            ),
+            # A thread that hands it back to the server's loop.
+            bakery(
+                baking,
+                "loop = asyncio.get_running_loop()",
+                "def work():",
+                "    time.sleep(0.2)",
+                "    asyncio.run_coroutine_threadsafe(io.emit('baked', what), loop)",
+                "Thread(target=work).start()",
             ),
             # The rest is done in the background.
             bakery(
