@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,24 +10,44 @@ from chatlib.lab.exercises.exercise import Exercise, Repair, Stage, run
 from chatlib.lab.exercises.prediction import Line, Prediction
 from chatlib.lab.exercises.stage import NothingCameError
 from chatlib.lab.trace import Packet, Step
-from chatlib.lab.words import enumerated
+from chatlib.lab.words import as_json, enumerated
 
 # How long the host of a game thinks about who wants to join, in seconds.
 _THINKS = 0.03
 
 
-def _let_them_join(stage: Stage, joining: float = 0, leaving: float = 0) -> None:
-    """Handle join-room and leave-room, which may take so many seconds."""
+# What the handlers of the lesson return.
+_OK = {"ok": True}
 
-    async def join_room(sid: str, room: Any) -> dict[str, bool]:
+
+def _let_them_join(
+    stage: Stage,
+    joining: float = 0,
+    leaving: float = 0,
+    asked: Collection[tuple[str, Any]] | None = None,
+) -> None:
+    """Handle join-room and leave-room.
+
+    Args:
+        stage: The stage.
+        joining: How long it takes to join, in seconds.
+        leaving: How long it takes to leave, in seconds.
+        asked: The events and rooms to answer as the lesson does; any, if not given. What the
+            server answers to others tells the room, and so is not taken for an answer to these.
+    """
+
+    def done(event: str, room: Any) -> dict[str, Any]:
+        return _OK if asked is None or (event, room) in asked else _OK | {"room": room}
+
+    async def join_room(sid: str, room: Any) -> dict[str, Any]:
         await asyncio.sleep(joining)
         await stage.io.enter_room(sid, room)
-        return {"ok": True}
+        return done("join-room", room)
 
-    async def leave_room(sid: str, room: Any) -> dict[str, bool]:
+    async def leave_room(sid: str, room: Any) -> dict[str, Any]:
         await asyncio.sleep(leaving)
         await stage.io.leave_room(sid, room)
-        return {"ok": True}
+        return done("leave-room", room)
 
     stage.io.on("join-room", join_room)
     stage.io.on("leave-room", leave_room)
@@ -39,23 +59,24 @@ async def _join(stage: Stage, names: Sequence[str]) -> list[Any]:
     return [clients[name] for name in names]
 
 
-def _are_in(stage: Stage, after: str, room: str, names: Sequence[str]) -> None:
+def _are_in(stage: Stage, after: str, room: Any, names: Sequence[str]) -> None:
     """See who is in a room."""
     participants = stage.io.manager.get_participants("/", room)
     inside = sorted(stage.lab.name(sid) for sid, _ in participants)
     if inside != sorted(names):
         stage.fail(
-            f'After {after}, {enumerated(sorted(names))} should be in the room "{room}", and '
-            f"nobody else. Who is in it: {enumerated(inside) if inside else 'nobody'}.",
+            f"After {after}, {enumerated(sorted(names))} should be in the room {as_json([room])}, "
+            f"and nobody else. Who is in it: {enumerated(inside) if inside else 'nobody'}.",
             as_=NothingCameError,
         )
 
 
 def _has_answer(steps: Iterable[Step], name: str, event: str) -> bool:
-    """Tell whether a client has got an answer to an event."""
+    """Tell whether a client has got the answer to an event, with the room asked for."""
     return any(
         isinstance(step, Packet)
         and (step.kind, step.target, step.event) == ("ack", name, event)
+        and step.data == (_OK,)
         and step.arrived
         for step in steps
     )
@@ -78,6 +99,9 @@ async def _enter(answer: Callable[..., Any], stage: Stage, scene: _Arrivals) -> 
     await stage.expect(done, "entered", by=[])
     _are_in(stage, done, room, [one])
     _are_in(stage, done, other, [three])
+    await first.emit("enter", room)  # the others are nobody, whoever is called a newcomer
+    done = f'{one}, who is alone in "{room}", emitted "enter" with "{room}" again'
+    await stage.expect(done, "entered", by=[])
     await second.emit("enter", room)
     done = f'{two} emitted "enter" with "{room}", where {one} was'
     await stage.expect(done, "entered", by=[one], data=room)
@@ -96,9 +120,10 @@ async def _enter(answer: Callable[..., Any], stage: Stage, scene: _Arrivals) -> 
 @dataclass(frozen=True)
 class _Talk:
     names: tuple[str, str, str, str]  # two in the room, one in another room, one in none
-    room: str
-    other_room: str
-    texts: tuple[str, str, str, str, str, str]
+    room: Any
+    other_room: Any
+    texts: tuple[str, ...]
+    nowhere: Any = None  # a room with nobody in it, to speak in as well
 
 
 async def _members_speak(answer: Callable[..., Any], stage: Stage, scene: _Talk) -> None:
@@ -108,14 +133,15 @@ async def _members_speak(answer: Callable[..., Any], stage: Stage, scene: _Talk)
     one, two, three, four = scene.names
     room, other = scene.room, scene.other_room
     members = {room: (speaker, listener), other: (speaker, neighbour)}
-    for joined in sorted(members):  # in one scene the room is the older of the two
+    # In one scene the room is the older of the two.
+    for joined in sorted(members, key=lambda name: (str(name), repr(name))):
         for client in members[joined]:
             await client.call("join-room", joined)
     await stage.clear()
 
-    async def say(who: Any, where: str, text: str, by: list[str]) -> None:
-        said = f'{who.name}, {where}, said "{text}" in "{room}"'
-        returned = await stage.call(who, "say", (room, text))
+    async def say(who: Any, where: str, text: str, by: list[str], to: Any = room) -> None:
+        said = f'{who.name}, {where}, said "{text}" in {as_json([to])}'
+        returned = await stage.call(who, "say", (to, text))
         await stage.expect(said, "said", by=by, data=text)
         if returned is not bool(by):
             wanted = bool(by)
@@ -124,43 +150,49 @@ async def _members_speak(answer: Callable[..., Any], stage: Stage, scene: _Talk)
             )
 
     texts = iter(scene.texts)
-    await say(speaker, f'who is in "{room}" and "{other}"', next(texts), [one, two])
-    await say(neighbour, f'who is only in "{other}"', next(texts), [])
-    await say(listener, f'who is in "{room}"', next(texts), [one, two])
+    here, there = as_json([room]), as_json([other])
+    await say(speaker, f"who is in {here} and {there}", next(texts), [one, two])
+    await say(neighbour, f"who is only in {there}", next(texts), [])
+    await say(listener, f"who is in {here}", next(texts), [one, two])
     await listener.call("leave-room", room)
     await stage.clear()
-    await say(speaker, f'who is alone in "{room}" by now', next(texts), [one])
+    await say(speaker, f"who is alone in {here} by now", next(texts), [one])
+    if scene.nowhere is not None:
+        await say(speaker, "who is not in there", next(texts), [], scene.nowhere)
     for client in (nobody, neighbour):
         await client.call("join-room", room)
     await stage.clear()
-    await say(listener, f'who has left "{room}"', next(texts), [])
-    await say(neighbour, f'who has joined "{room}" by now', next(texts), [one, three, four])
-    _are_in(stage, f'all have spoken in "{room}"', other, [one, three])
+    await say(listener, f"who has left {here}", next(texts), [])
+    await say(neighbour, f"who has joined {here} by now", next(texts), [one, three, four])
+    _are_in(stage, f"all have spoken in {here}", other, [one, three])
 
 
 @dataclass(frozen=True)
 class _Move:
     mover: str
-    rooms: tuple[str, ...]
+    rooms: tuple[Any, ...]
     joining: float  # how long the server takes, in seconds
     leaving: float
 
 
 async def _move(answer: Callable[..., Any], stage: Stage, scene: _Move) -> None:
-    _let_them_join(stage, scene.joining, scene.leaving)
+    asked: set[tuple[str, Any]] = set()
+    _let_them_join(stage, scene.joining, scene.leaving, asked)
     client = await stage.join(scene.mover)
     await client.call("join-room", scene.rooms[0])
     for old, new in itertools.pairwise(scene.rooms):
         await stage.clear()
+        asked.clear()
+        asked.update({("join-room", new), ("leave-room", old)})
         sid = client.get_sid()
         await run(answer, client, old, new)
-        events = ["join-room", "leave-room"]
+        events = {"join-room": new, "leave-room": old}
         if client.get_sid() != sid:  # it has connected again, and so left all its rooms
-            events.remove("leave-room")
+            del events["leave-room"]
         await _see_moved(stage, client, old, new, events)
 
 
-async def _see_moved(stage: Stage, client: Any, old: str, new: str, events: Iterable[str]) -> None:
+async def _see_moved(stage: Stage, client: Any, old: Any, new: Any, events: dict[str, Any]) -> None:
     """See that a client has been moved, and that it knows by the answers to these events."""
     name, steps = client.name, stage.lab.trace.steps
     unknown = [event for event in events if not _has_answer(steps, name, event)]
@@ -168,14 +200,15 @@ async def _see_moved(stage: Stage, client: Any, old: str, new: str, events: Iter
     hears = [room for room in (old, new) if room in stage.io.rooms(client.get_sid())]
     if hears != [new]:
         stage.fail(
-            f'After your function, {name} should hear what is sent to "{new}", and not what is '
-            f'sent to "{old}". What {name} hears: {" and ".join(map(repr, hears)) or "neither"}.'
+            f"After your function, {name} should hear what is sent to {as_json([new])}, and not "
+            f"what is sent to {as_json([old])}. What {name} hears: "
+            f"{' and '.join(map(repr, hears)) or 'neither'}."
         )
     if unknown:
-        asked = " and ".join(f'"{event}"' for event in unknown)
+        to = " and ".join(f'"{event}" with {as_json([events[event]])}' for event in unknown)
         stage.fail(
             f"In the end {name} was in the right room. But your function came back before the "
-            f"client had an answer to {asked}, and so it could not know. emit does not wait for "
+            f"client had an answer to {to}, and so it could not know. emit does not wait for "
             "the server, and no sleep is sure to be long enough; call waits."
         )
 
@@ -186,53 +219,57 @@ class _Game:
     guest: str
     outsider: str
     room: str
+    both: bool = False  # the outsider joins after the guest
 
 
-async def _set_up_game(stage: Stage, scene: _Game) -> tuple[Any, list[bool]]:
-    """Return the guest, and a list of whether it knows that it is in when it starts the game."""
+async def _set_up_game(stage: Stage, scene: _Game) -> tuple[Any, Any, list[bool]]:
+    """Return the guest and the outsider, and a list of whether who starts knows to be in."""
     io = stage.io
     knows: list[bool] = []
     recorded: list[list[Step]] = []  # the stage may look at what is recorded, and begin anew
-    host, guest, _ = await _join(stage, (scene.host, scene.guest, scene.outsider))
+    host, guest, outsider = await _join(stage, (scene.host, scene.guest, scene.outsider))
 
     async def may_join() -> bool:
         await asyncio.sleep(_THINKS)
         return True
 
-    async def join_room(sid: str, room: Any) -> dict[str, bool]:
+    async def join_room(sid: str, room: Any) -> dict[str, Any]:
         await io.call("may join?", to=host.get_sid())
         await io.enter_room(sid, room)
         recorded.append(stage.lab.trace.steps)
-        return {"ok": True}
+        return _OK if room == scene.room else _OK | {"room": room}
 
-    async def start(sid: str, room: Any) -> dict[str, bool]:  # noqa: ARG001
+    async def start(sid: str, room: Any) -> dict[str, Any]:
         steps = itertools.chain(*recorded, stage.lab.trace.steps)
-        knows.append(_has_answer(steps, scene.guest, "join-room"))
+        knows.append(_has_answer(steps, stage.lab.name(sid), "join-room"))
         await io.emit("started", room, to=room)
-        return {"ok": True}
+        return _OK
 
     host.on("may join?", may_join)
     io.on("join-room", join_room)
     io.on("start", start)
     await io.enter_room(host.get_sid(), scene.room)
-    return guest, knows
+    return guest, outsider, knows
 
 
 async def _start_game(answer: Callable[..., Any], stage: Stage, scene: _Game) -> None:
-    guest, knows = await _set_up_game(stage, scene)
-    await run(answer, guest, scene.room)
-    done = f'{scene.guest} had joined and started "{scene.room}"'
-    await stage.expect(done, "started", by=[scene.host, scene.guest], data=scene.room)
-    if not all(knows):
-        stage.fail(
-            f'This time {scene.guest} heard "started". But the client said "start" before it had '
-            'the server\'s answer to "join-room": that was luck, as the server may take longer. '
-            "emit does not wait for the server; call does."
-        )
+    guest, outsider, knows = await _set_up_game(stage, scene)
+    inside = [scene.host]
+    for client in (guest, outsider) if scene.both else (guest,):
+        await run(answer, client, scene.room)
+        inside.append(client.name)
+        done = f'{client.name} had joined and started "{scene.room}"'
+        await stage.expect(done, "started", by=inside, data=scene.room)
+        if not all(knows):
+            stage.fail(
+                f'This time {client.name} heard "started". But the client said "start" before it '
+                'had the server\'s answer to "join-room": that was luck, as the server may take '
+                "longer. emit does not wait for the server; call does."
+            )
 
 
 async def _show_game(answer: Callable[..., Any], stage: Stage) -> None:
-    guest, _ = await _set_up_game(stage, _Game("alice", "bob", "carol", "chess"))
+    guest, _, _ = await _set_up_game(stage, _Game("alice", "bob", "carol", "chess"))
     await run(answer, guest, "chess")
 
 
@@ -281,7 +318,7 @@ def answer(io):
         praise="The server knows who is in the room, so it need not believe the sender.",
         play=_members_speak,
         scenes=(
-            # A name in a name: "red" in "red team", and "tea" in "tea room".
+            # A name in a name, then two that look alike. An empty text is a text.
             _Talk(
                 ("alice", "bob", "carol", "dave"),
                 "red",
@@ -290,9 +327,10 @@ def answer(io):
             ),
             _Talk(
                 ("heidi", "frank", "erin", "grace"),
-                "tea room",
-                "tea",
-                ("cake!", "me too", "more?", "hello?", "one more thing", "cream!"),
+                7,
+                "7",
+                ("cake!", "me too", "", "hello?", "echo?", "one more thing", "cream!"),
+                nowhere="",
             ),
         ),
     ),
@@ -311,8 +349,8 @@ async def answer(client, old, new):
         praise="A client asks to be moved, and call comes back when the server has done it.",
         play=_move,
         scenes=(
-            _Move("bob", ("red", "blue", "green"), joining=0, leaving=0.03),
-            _Move("erin", ("attic", "cellar"), joining=0.03, leaving=0),
+            _Move("bob", ("red", "blue"), joining=0, leaving=0.03),
+            _Move("erin", ("attic", 7, "7"), joining=0.03, leaving=0),
         ),
     ),
     Prediction(
@@ -391,7 +429,7 @@ async def answer(client, room):
         demo=_show_game,
         scenes=(
             _Game("alice", "bob", "carol", "chess"),
-            _Game("grace", "erin", "frank", "go"),
+            _Game("grace", "erin", "frank", "go", both=True),
         ),
     ),
 ]

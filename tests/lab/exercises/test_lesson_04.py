@@ -46,6 +46,18 @@ async def test_04_1():
                 "alice, bob and carol should not have heard",
             ),
             (enter(ENTERS), 'alice should have heard "entered"'),
+            (  # who enters again is told
+                enter("await io.emit('entered', room, to=room)", ENTERS),
+                'alone in "red", emitted "enter" with "red" again, alice should not have heard',
+            ),
+            (
+                enter(
+                    "for other, _ in list(io.manager.get_participants('/', room)):",
+                    "    await io.emit('entered', room, to=other)",
+                    ENTERS,
+                ),
+                'alone in "red", emitted "enter" with "red" again, alice should not have heard',
+            ),
             (
                 enter(
                     TELLS,
@@ -100,7 +112,8 @@ async def test_04_1():
             ),
             (  # only the last one there hears it
                 enter(ENTERS, "if room in last:",
-                      "    await io.emit('entered', room, to=last[room])", "last[room] = sid")
+                      "    await io.emit('entered', room, to=last[room], skip_sid=sid)",
+                      "last[room] = sid")
                 .replace(":", ":\n    last = {}", 1),
                 'where alice and bob were, alice should have heard "entered" and did not',
             ),
@@ -132,12 +145,15 @@ async def test_04_1():
             enter(ENTERS, "io.start_background_task(io.emit, 'entered', room, room=room,",
                   "    skip_sid=sid)"),
             enter(TELLS, ENTERS),
+            # The task says "then emit": the other order tells the same people, if it leaves out the
+            # sender, who may be in the room already.
             enter(
-                "for other, _ in list(io.manager.get_participants('/', room)) if room in "
-                "io.manager.rooms['/'] else ():",
-                "    await io.emit('entered', room, to=other)",
+                "for other, _ in list(io.manager.get_participants('/', room)):",
+                "    await io.emit('entered', room, to=other, skip_sid=sid)",
                 ENTERS,
             ),
+            # Nothing is said of who is in the room already but that it is not one of the others.
+            enter("if room in io.rooms(sid):", "    return", ENTERS, TELLS),
             """
 import socketio
 
@@ -260,7 +276,7 @@ async def test_04_2():
                     "await io.emit('said', text, to='red')",
                     "return True",
                 ),
-                'heidi, who is in "tea room" and "tea", said "cake!" in "tea room", frank and',
+                'heidi, who is in 7 and "7", said "cake!" in 7, frank and heidi should have heard',
             ),
             (
                 say(*REFUSES, "await io.emit('said', 'hi', to=room)", "return True"),
@@ -325,11 +341,42 @@ def answer(io):
                     SAYS,
                     "return True",
                 ),
-                'erin, who is only in "tea", said "me too" in "tea room", frank and heidi should',
+                "Your code raised TypeError: argument of type 'int' is not",
+            ),
+            (  # 7 is not "7"
+                say("if str(room) not in map(str, io.rooms(sid)):", *REFUSES[1:], SAYS,
+                    "return True"),
+                'erin, who is only in "7", said "me too" in 7, frank and heidi should not',
+            ),
+            (
+                say("if str(room) not in io.rooms(sid):", *REFUSES[1:], SAYS, "return True"),
+                'erin, who is only in "7", said "me too" in 7, frank and heidi should not',
+            ),
+            (
+                say("room = str(room)", *REFUSES, SAYS, "return True"),
+                'said "cake!" in 7, frank should have heard "said" and did not',
+            ),
+            (
+                say(*REFUSES, SAYS.replace("to=room", "to=str(room)"), "return True"),
+                'said "cake!" in 7, frank should have heard "said" and did not',
+            ),
+            (  # everybody is in the room None
+                say(
+                    "members = [one for one, _ in io.manager.get_participants('/', room or None)]",
+                    "if sid not in members:",
+                    *REFUSES[1:],
+                    SAYS,
+                    "return True",
+                ),
+                'heidi, who is not in there, said "echo?" in "", erin, frank, grace and heidi',
+            ),
+            (  # an empty text is a text
+                say("if not text:", *REFUSES[1:], *REFUSES, SAYS, "return True"),
+                'frank, who is in 7, said "" in 7, frank and heidi should have heard "said"',
             ),
             (  # one room beside its own
                 say(REFUSES[0].replace("(sid)", "(sid)[1:2]"), *REFUSES[1:], SAYS, "return True"),
-                'heidi, who is in "tea room" and "tea", said "cake!" in "tea room", frank and',
+                'heidi, who is in 7 and "7", said "cake!" in 7, frank and heidi should have heard',
             ),
             (  # nobody to talk to
                 say(
@@ -394,6 +441,11 @@ def answer(io):
             (handler("say", "data", "return True"), "TypeError"),
         ],
         right=[
+            # A number is no text, in the words of this lesson.
+            say(*REFUSES, "await io.emit('said', f'{text}', to=room)", "return True"),
+            # Only "said" is not to be emitted.
+            say(REFUSES[0], "    await io.emit('refused', text, to=[room, sid])", REFUSES[1], SAYS,
+                "return True"),
             say(
                 "is_in = room in io.rooms(sid)",
                 "if is_in:",
@@ -458,7 +510,7 @@ def answer(server):
         return True
 """,
         ],
-    )
+    )  # fmt: skip
 
 
 async def test_04_3():
@@ -471,13 +523,13 @@ async def test_04_3():
                 moves(
                     "await client.emit('join-room', new)", "await client.emit('leave-room', old)"
                 ),
-                'before the client had an answer to "join-room" and "leave-room"',
+                'an answer to "join-room" with "blue" and "leave-room" with "red", and so',
             ),
             (
                 moves(
                     "await client.call('join-room', new)", "await client.emit('leave-room', old)"
                 ),
-                'an answer to "leave-room", and so it could not know. emit does not wait for',
+                'an answer to "leave-room" with "red", and so it could not know. emit does not',
             ),
             (  # it happens to be in time
                 "import asyncio\n\n"
@@ -494,14 +546,14 @@ async def test_04_3():
                     "asyncio.create_task(client.call('join-room', new))",
                     "asyncio.create_task(client.call('leave-room', old))",
                 ),
-                'before the client had an answer to "join-room" and "leave-room"',
+                'an answer to "join-room" with "blue" and "leave-room" with "red", and so',
             ),
             (  # hard-coded
                 moves(
                     "await client.call('join-room', 'blue')",
                     "await client.call('leave-room', 'red')",
                 ),
-                "bob hears: 'blue'.",
+                "erin hears: 'attic'.",
             ),
             (
                 moves(
@@ -533,7 +585,45 @@ async def test_04_3():
                     "    await client.call('join-room', new)",
                     "    await client.call('leave-room', old)",
                 ),
-                "bob hears: 'blue'.",
+                "erin hears: 7.",
+            ),
+            (  # the answer for another room
+                moves(
+                    "await client.call('join-room', old)",
+                    "await client.emit('join-room', new)",
+                    "await client.call('leave-room', old)",
+                ),
+                'an answer to "join-room" with "blue", and so it could not know',
+            ),
+            (
+                moves(
+                    "await client.call('join-room', new)",
+                    "await client.emit('leave-room', old)",
+                    "await client.call('leave-room', 'nowhere')",
+                ),
+                'an answer to "leave-room" with "red", and so it could not know',
+            ),
+            (  # 7 is not "7"
+                moves(
+                    "await client.call('join-room', str(new))",
+                    "await client.call('leave-room', old)",
+                ),
+                'what is sent to 7, and not what is sent to "attic". What erin hears: neither.',
+            ),
+            (
+                moves(
+                    "await client.call('join-room', new)",
+                    "await client.call('leave-room', str(old))",
+                ),
+                "What erin hears: 7.",
+            ),
+            (
+                moves(
+                    "if str(old) != str(new):",
+                    "    await client.call('join-room', new)",
+                    "    await client.call('leave-room', old)",
+                ),
+                'what is sent to "7", and not what is sent to 7. What erin hears: 7.',
             ),
             (moves("await client.emit('move', (old, new))"), "bob hears: 'red'."),
             (
@@ -546,6 +636,10 @@ async def test_04_3():
         ],
         right=[
             moves("await client.call('leave-room', old)", "await client.call('join-room', new)"),
+            moves(
+                "assert await client.call('join-room', new) == {'ok': True}",
+                "assert await client.call('leave-room', old) == {'ok': True}",
+            ),
             "import asyncio\n\n"
             + moves(
                 "await asyncio.gather(",
@@ -686,6 +780,36 @@ async def test_04_5():
             (
                 starts("client.call('join-room', room)", "await client.emit('start', room)"),
                 "`client.call(...)` was not awaited",
+            ),
+            (  # each room once, whoever comes
+                "joined = set()\n\n"
+                + starts(
+                    "if room not in joined:",
+                    "    joined.add(room)",
+                    "    await client.call('join-room', room)",
+                    "await client.emit('start', room)",
+                ),
+                'frank had joined and started "go", frank should have heard "started" and did not',
+            ),
+            (
+                "started = set()\n\n"
+                + starts(
+                    "if room not in started:",
+                    "    started.add(room)",
+                    "    await client.call('join-room', room)",
+                    "    await client.emit('start', room)",
+                ),
+                'frank had joined and started "go", erin, frank and grace should have heard',
+            ),
+            (  # the answer for another room
+                "import asyncio\n\n"
+                + starts(
+                    "await client.emit('join-room', room)",
+                    "await client.call('join-room', 'lobby')",
+                    "await asyncio.sleep(0.05)",
+                    "await client.emit('start', room)",
+                ),
+                "that was luck, as the server may take longer",
             ),
             (  # no answer in time is no answer
                 "import contextlib\n\n"
