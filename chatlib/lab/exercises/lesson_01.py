@@ -27,6 +27,14 @@ _SURNAME = "<surname>"
 
 
 async def _names_only(answer: Callable[..., Any], stage: Stage, visits: _Visits) -> None:
+    disconnected: list[str] = []
+    disconnect = stage.io.disconnect
+
+    def note_and_disconnect(sid: str, *arguments: Any, **options: Any) -> Any:
+        disconnected.append(sid)
+        return disconnect(sid, *arguments, **options)
+
+    stage.io.disconnect = note_and_disconnect
     await run(answer, stage.io)
     surname = secrets.token_hex(2)
     for name, template, welcome in visits:
@@ -38,12 +46,47 @@ async def _names_only(answer: Callable[..., Any], stage: Stage, visits: _Visits)
         client = await _accepted(stage, name, auth)
         if client and not welcome:
             _see_that_somebody_is_at_the_door(stage)
-            then = "" if client.connected else ", and disconnected it then"
             stage.fail(
-                f"{brought} and should have been refused. The server accepted the client{then}."
+                f"{brought} and should have been refused. The server accepted the client"
+                f"{_disconnected_too(client, disconnected)}."
             )
         if welcome and not client:
             stage.fail(f"{brought} and should have been accepted. The server refused the client.")
+    named = next(name for name, _, welcome in visits if welcome)
+    stranger = next(name for name, auth, _ in visits if not auth)
+    again = {"name": f"{named.capitalize()} {surname}, again"}
+    await _two_at_once(stage, {named: again, stranger: None})
+
+
+def _disconnected_too(client: Any, disconnected: list[str]) -> str:
+    if not client.connected:
+        return ", and disconnected it then"
+    if client.get_sid() in disconnected:
+        return (
+            " all the same, though the handler had called io.disconnect: that cuts a connection, "
+            "and gives no answer to the client that knocks"
+        )
+    return ""
+
+
+async def _two_at_once(stage: Stage, visits: dict[str, _Auth]) -> None:
+    """See that of two that connect at the same moment the one is let in that has a name."""
+    clients = [stage.lab.client(name) for name in visits]
+    came = await asyncio.gather(
+        *(
+            client.connect(stage.lab.url, auth=auth)
+            for client, auth in zip(clients, visits.values(), strict=True)
+        ),
+        return_exceptions=True,
+    )
+    both = "{} connected with a name, and {} without auth at the same moment.".format(*visits)
+    for name, auth, error in zip(visits, visits.values(), came, strict=True):
+        if error and (not isinstance(error, NotConnectedError) or _comes_from_the_handler(error)):
+            raise error
+        if error and auth:
+            stage.fail(f"{both} {name} should have been accepted, and was refused.")
+        if not error and not auth:
+            stage.fail(f"{both} {name} should have been refused, and was accepted.")
 
 
 async def _accepted(stage: Stage, name: str, auth: _Auth) -> Any:
@@ -302,7 +345,7 @@ def answer(io):
                 ("alice", {"name": f"Alice {_SURNAME}"}, True),
                 ("bob", None, False),
                 ("carol", {"colour": "red"}, False),
-                ("dave", {"name": f"Dave {_SURNAME}", "colour": "blue"}, True),
+                ("dave", {"name": f"Dave {_SURNAME}", "colour": ""}, True),
             ),
             (
                 ("erin", {"nickname": f"Rin {_SURNAME}", "colour": "name"}, False),

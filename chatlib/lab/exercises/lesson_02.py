@@ -199,6 +199,26 @@ async def _forecast(answer: Callable[..., Any], stage: Stage, forecasts: _Foreca
         await clients[who].emit("forecast", (weather, day))
         after = f'{who} emitted "forecast" with "{weather}" and "{day}"'
         await stage.expect(after, "news", by=clients, data=(weather, day))
+    (one, weather, day), (other, next_weather, next_day), *_ = forecasts.told
+    told = ((one, weather, next_day), (other, next_weather, day))
+    await _two_forecasts_at_once(stage, clients, told)
+
+
+async def _two_forecasts_at_once(
+    stage: Stage, clients: dict[str, Any], told: tuple[tuple[str, str, str], ...]
+) -> None:
+    both = enumerated([who for who, *_ in told])
+    await asyncio.gather(*(clients[who].emit("forecast", tuple(news)) for who, *news in told))
+    deliveries = await stage.deliveries(
+        lambda found: len([p for p in found if p.event == "news"]) >= len(told) * len(clients)
+    )
+    heard = [(packet.target, packet.data) for packet in deliveries if packet.event == "news"]
+    for _, weather, day in told:
+        if sorted(who for who, data in heard if data == (weather, day)) != sorted(clients):
+            stage.fail(
+                f'When {both} emitted "forecast" at once, everyone should have heard '
+                f'"news" with "{weather}" and "{day}", and once.'
+            )
 
 
 async def _forecast_demo(answer: Callable[..., Any], stage: Stage) -> None:

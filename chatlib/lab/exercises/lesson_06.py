@@ -1,5 +1,7 @@
 """The exercises of lesson 06: events of one's own for the chat server, and clients of it."""
 
+import asyncio
+import contextlib
 import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -111,7 +113,26 @@ async def _typing(answer: Callable[..., Any], stage: Stage, scene: _Groups) -> N
     await members[0].call("leave-room", scene.group)
     await outsider.call("join-room", scene.group)
     await stage.clear()
-    await type_in(typist, scene.group, inside - {scene.members[0]} | {scene.outsider})
+    inside = inside - {scene.members[0]} | {scene.outsider}
+    await type_in(typist, scene.group, inside)
+
+    # Two at once, each for a group of its own.
+    wanted = {(name, scene.group) for name in inside - {scene.typist}}
+    wanted.add((scene.typist, scene.other))
+    await asyncio.gather(typist.emit("typing", scene.group), outsider.emit("typing", scene.other))
+    found = await stage.deliveries(lambda found: _typed(found) >= wanted)
+    if (heard := _typed(found)) != wanted:
+        name, group = min(heard ^ wanted, key=repr)
+        was = "should have heard it" if (name, group) in wanted else "should not have heard it"
+        stage.fail(
+            f'{typist.name} emitted "typing" for the group {scene.group!r}, and {outsider.name} at '
+            f"the same moment for the group {scene.other!r}. For the group {group!r}, {name} {was}."
+        )
+
+
+def _typed(found: Iterable[Packet]) -> set[tuple[str, Any]]:
+    """Return who has heard that somebody types, and in which group."""
+    return {(packet.target, packet.data[0]) for packet in found if packet.event == "typing"}
 
 
 @dataclass(frozen=True)
@@ -223,7 +244,7 @@ async def _direct(answer: Callable[..., Any], stage: Stage, scene: _Direct) -> N
         (scene.user, next_text, scene.tabs, has_tabs),
         (scene.away, text, (), "who is away"),
     ):
-        wrote = f"{scene.sender} wrote {words!r} to user {user!r}, {who}"
+        wrote = f"{scene.sender} wrote {_quoted(words)} to user {user!r}, {who}"
         messages.clear()
         returned = await run(answer, sender, user, words)
         sent = await _sent(stage, sender)
@@ -234,9 +255,14 @@ async def _direct(answer: Callable[..., Any], stage: Stage, scene: _Direct) -> N
             raise
         for message in messages:
             if not isinstance(message, dict) or message.get("text") != words:
+                if isinstance(message, dict) and _is_cut(message.get("text"), words):
+                    stage.fail(
+                        f"The text of the message should have had {len(words)} characters, but "
+                        f"only the first {len(message['text'])} of them came."
+                    )
                 stage.fail(
-                    f'The message should have had "text": {as_json((words,))}, but it was '
-                    f"{as_json((message,))}."
+                    f'The message should have had "text": {_quoted(words, as_json((words,)))}, '
+                    f"but it was {as_json((message,))}."
                 )
         if returned is not True:
             stage.fail(
@@ -252,6 +278,28 @@ async def _direct(answer: Callable[..., Any], stage: Stage, scene: _Direct) -> N
                 f'To a message for the user {user!r} the server answered "{sentence}" The function '
                 f"should have returned that sentence, but it returned {returned!r}."
             )
+    await sender.disconnect()
+    await stage.clear()
+    returned = None
+    with contextlib.suppress(Exception):  # it may well raise what call does
+        returned = await run(answer, sender, scene.user, text)
+    if returned is True and not sender.connected:
+        stage.fail(
+            f"{scene.sender} was not connected any more, so nobody answered: nothing tells that "
+            "the server has carried it out. The function returned True all the same."
+        )
+
+
+# A text with more characters than this is not put in a sentence.
+_QUOTED = 60
+
+
+def _quoted(text: str, quoted: str = "") -> str:
+    return f"a text of {len(text)} characters" if len(text) > _QUOTED else quoted or repr(text)
+
+
+def _is_cut(came: Any, text: str) -> bool:
+    return isinstance(came, str) and 0 < len(came) < len(text) > _QUOTED and text.startswith(came)
 
 
 @dataclass(frozen=True)
@@ -387,7 +435,12 @@ async def answer(client, user, text):
         scenes=(
             _Direct("alice", ("lunch?", "at one?"), 2, ("bob", "bob-2"), 3, (None, "x" * _LONGEST)),
             _Direct(
-                "erin", (" it rains\n", "stay in"), "zoe", ("laptop", "tablet"), 2, ("z" * 99, "")
+                "erin",
+                (" it rains\n", "stay in! " * 600),
+                "zoe",
+                ("laptop", "tablet"),
+                2,
+                ("z" * 99, ""),
             ),
             _Direct("carol", ("zero", "one"), 0, ("dave", "dave-2"), 20, ([0], True)),
         ),
@@ -477,8 +530,8 @@ def answer(io):
             _Seen("bob", 2, 1, ("alice", "phone"), ("carol", "dave"), ("tea?", "milk?")),
             _Seen(
                 "grace",
-                "None",
                 "zoe",
+                "None",
                 ("laptop", "tablet", "watch"),
                 ("erin", "frank"),
                 ("where?", "there!"),

@@ -33,6 +33,7 @@ def reconnect(*lines, before=""):
     return before + "\n    ".join(["async def answer(alice, url):", *lines])
 
 
+@pytest.mark.filterwarnings(NEVER_AWAITED)
 async def test_01_1():
     refuse = "raise socketio.exceptions.ConnectionRefusedError"
     await check_exercise(
@@ -108,7 +109,24 @@ async def test_01_1():
             ),
             (
                 connect("if not auth or 'name' not in auth: await io.disconnect(sid)"),
-                "bob connected without auth and should have been refused",
+                "accepted the client all the same, though the handler had called io.disconnect",
+            ),
+            (
+                connect("if not auth or 'name' not in auth: io.disconnect(sid)"),
+                "`io.disconnect(...)` was not awaited",
+            ),
+            (
+                connect("return bool(auth) and 'name' in auth and all(map(len, auth.values()))"),
+                "'colour': ''} and should have been accepted.",
+            ),
+            (
+                connect(
+                    "io.newest = auth",
+                    "await asyncio.sleep(0.05)",
+                    "return 'name' in (io.newest or {})",
+                    before="import asyncio\n\n\n",
+                ),
+                "alice connected with a name, and bob without auth at the same moment.",
             ),
             (
                 connect(
@@ -128,6 +146,12 @@ async def test_01_1():
                 f"if 'name' not in (auth or {{}}): {refuse}('who?')", before="import socketio\n"
             ),
             connect("return auth is not None and 'name' in auth"),
+            connect(
+                "seen[sid] = auth",
+                "await asyncio.sleep(0.02)",
+                "return 'name' in (seen.pop(sid) or {})",
+                before="import asyncio\n\nseen = {}\n\n\n",
+            ),
             connect("return auth.get('name') is not None if auth else False"),
             in_a_class("sid, environ, auth=None", "return 'name' in (auth or {})"),
             "def answer(io): io.on('connect', lambda sid, env, told: 'name' in (told or {}))",

@@ -510,6 +510,14 @@ async def test_02_5():
                 "TypeError",
             ),
             (
+                forecast(
+                    "io.newest = weather, day",
+                    "await io.sleep(0.05)",
+                    "await io.emit('news', io.newest)",
+                ),
+                'When alice and bob emitted "forecast" at once, everyone should have heard "news"',
+            ),
+            (
                 handler("news", "sid, weather, day", "await io.emit('news', (weather, day))"),
                 'alice sent "forecast", and the server has no handler for it',
             ),
@@ -517,6 +525,12 @@ async def test_02_5():
         [
             handler("forecast", "sid, *told", "await io.emit('news', told)"),
             forecast("await io.emit('news', tuple([weather, day]), None)"),
+            forecast(
+                "io.newest = weather, day",
+                "newest = io.newest",
+                "await io.sleep(0.02)",
+                "await io.emit('news', newest)",
+            ),
             forecast(
                 "await io.emit('forecast', [weather, day])",
                 "await io.emit('news', (weather, day), to=None)",

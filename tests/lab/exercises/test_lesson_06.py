@@ -196,6 +196,15 @@ async def test_06_1():
                 "`io.emit(...)` was not awaited",
             ),
             (
+                typing(
+                    "io.group, io.typist = group, sid",
+                    "await asyncio.sleep(0.05)",
+                    "room = group_room(io.group)",
+                    "await io.emit('typing', io.group, to=room, skip_sid=io.typist)",
+                ),
+                "alice emitted \"typing\" for the group 'tea', and carol at the same moment for",
+            ),
+            (
                 of_server("type", "group", "await io.emit('typing', group, to=group_room(group))"),
                 'No handler for "typing" is registered by io.on',
             ),
@@ -450,6 +459,24 @@ async def test_06_3():
             (direct(call, "return ack.get('error')"), "True, but it returned None"),
             (
                 direct(
+                    "data = {'user': user, 'text': text[:500]}",
+                    "ack = await client.call('message', data)",
+                    "return ack['ok'] or ack['error']",
+                ),
+                "have had 5400 characters, but only the first 500 of them came.",
+            ),
+            (
+                direct(
+                    "try:",
+                    f"    {call}",
+                    "    return ack['ok'] or ack['error']",
+                    "except:",
+                    "    return True",
+                ),
+                "alice was not connected any more, so nobody answered",
+            ),
+            (
+                direct(
                     "ack = await client.call('message', {'user': user or None, 'text': text})",
                     "return ack['ok'] or ack['error']",
                 ),
@@ -505,6 +532,13 @@ async def test_06_3():
         ],
         [
             direct(call, "return ack.get('error', True)"),
+            direct(
+                "try:",
+                f"    {call}",
+                "except Exception as error:",
+                "    return str(error)",
+                "return ack['ok'] or ack['error']",
+            ),
             direct(call, "return ack['ok'] or ack['error']"),
             direct(
                 "answered = asyncio.get_running_loop().create_future()",
@@ -604,7 +638,7 @@ async def test_06_5():
             (seen("room = EVERYONE", emit), "bob, carol and dave should not have heard"),
             (
                 seen("room = [f\"user:{writer.get('userId')}\", writer['id']]", emit),
-                "of erin, who has no userId, grace should not have heard",
+                "of erin, who has no userId, laptop, tablet and watch should not have heard",
             ),
             (
                 seen(room, emit, "await io.emit('seen', message['text'], to=writer['id'])"),
@@ -612,7 +646,15 @@ async def test_06_5():
             ),
             (
                 seen("room = user_room(1) if 'userId' in writer else writer['id']", emit),
-                "of user 'zoe', laptop, tablet and watch should have heard",
+                "of user 'None', laptop, tablet and watch should have heard",
+            ),
+            (
+                seen(
+                    "user = writer.get('userId')",
+                    "room = user_room(user) if str(user) != 'None' else writer['id']",
+                    emit,
+                ),
+                "of user 'None', laptop and tablet should have heard",
             ),
             (
                 seen(
