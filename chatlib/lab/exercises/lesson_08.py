@@ -28,6 +28,8 @@ _SLACK = 2
 _ENOUGH = 10
 # What a tenth of a second may be, and when a call is not limited by anything else, either.
 _SHORTEST, _LONGEST, _TOO_LONG = 0.08, 0.12, 0.4
+# Whoever ends so many calls, and none before that time, gives each of them more than a tenth.
+_ENDED, _LATE = 4, 0.15
 # Who waits so long between two attempts waits on purpose; and so long goes no message get lost,
 # nor one whose attempts need not wait.
 _PAUSE, _LONG_ENOUGH, _LONG_HURRIED = 0.5, 0.4, 0.8
@@ -118,6 +120,7 @@ class _Careless:
         self._stage = stage
         self.sendings: dict[str, _Sending] = {}
         self.done: dict[Any, _Sending] = {}
+        self.ended: list[bool] = []  # the calls that the answer ended: whether too late
         self.over = asyncio.Event()
 
     async def message(self, sid: str, *values: Any) -> dict[str, Any]:
@@ -166,9 +169,19 @@ class _Careless:
                 await client.emit(event, data, namespace, lambda *_: None)
                 await sending.until(before + 1)
                 raise late
+            caller, late_ones = asyncio.current_task(), []
+            assert caller  # noqa: S101
+            # A timer, as those due before it have ended the call first, however busy the machine.
+            timer = asyncio.get_running_loop().call_later(
+                _LATE, lambda: late_ones.append(not caller.cancelling())
+            )
             try:
                 async with asyncio.timeout(_TOO_LONG):
                     return await call(event, data, namespace, timeout)
+            except asyncio.CancelledError:
+                if len(sending.attempts) <= before + 1:  # the next ones wait for this one
+                    self.ended.append(any(late_ones))
+                raise
             except TimeoutError:
                 if len(sending.attempts) > before + 1:  # the next ones did not wait for this one
                     return await self.over.wait()
@@ -177,6 +190,8 @@ class _Careless:
             except socketio.exceptions.TimeoutError:
                 sending.limits.append(timeout)
                 raise
+            finally:
+                timer.cancel()
 
         client.call = listened
 
@@ -194,6 +209,8 @@ async def _sender(answer: Callable[..., Any], stage: Stage, mishaps: _Mishaps) -
         text = mishaps.messages[-1][0]
         both = {one: _Sending(text, ("lost", "lost")) for one in (client, other)}
         await _send(answer, stage, server, both)
+        if len(server.ended) >= _ENDED and all(server.ended):
+            _fail_time(stage, None)
     finally:
         server.over.set()
 
@@ -239,10 +256,12 @@ def _judge_late(stage: Stage, sending: _Sending, what: str) -> None:
 def _judge_time(stage: Stage, sending: _Sending) -> None:
     for limit in sending.limits:
         if not limit or not _SHORTEST <= limit <= _LONGEST:
-            had = _times(limit, "second") if limit else "more time"
-            stage.fail(
-                f"An attempt had {had} to be answered. Each should have had a tenth of a second."
-            )
+            _fail_time(stage, limit)
+
+
+def _fail_time(stage: Stage, limit: float | None) -> None:
+    had = _times(limit, "second") if limit else "more time"
+    stage.fail(f"An attempt had {had} to be answered. Each should have had a tenth of a second.")
 
 
 def _judge_attempts(stage: Stage, sending: _Sending) -> None:
@@ -315,6 +334,8 @@ class _Talk:
 
 # So many other messages come in between.
 _OTHERS = 12
+# A key of the last check whose answer emitted for the key 0, which cannot be a new one.
+_earlier: list[str] = []
 
 
 async def _server(answer: Callable[..., Any], stage: Stage, talk: _Talk) -> None:
@@ -333,11 +354,18 @@ async def _server(answer: Callable[..., Any], stage: Stage, talk: _Talk) -> None
                 f"for ever. {talk.sender} got {got!r}."
             )
 
-    async def attempt(text: str, key: str, by: list[str], what: str) -> None:
+    async def attempt(text: str, key: str | int, by: list[str], what: str) -> None:
         after = f'{talk.sender} called "message" with the text "{text}" and {what}'
         got = await stage.call(sender, "message", {"text": text, "key": key})
         await stage.expect(after, "news", by=by, data=text)
         check_answer(after, got)
+
+    async def remembers() -> bool:
+        """Return whether the answer knows a key of an earlier check."""
+        for known in _earlier:
+            await stage.call(sender, "message", {"text": one, "key": known})
+            return not any(packet.event == "news" for packet in await stage.deliveries())
+        return False
 
     if not {"message", "*"} & set(handled_events(stage.io)):
         await sender.emit("message", {"text": one, "key": first})
@@ -365,6 +393,11 @@ async def _server(answer: Callable[..., Any], stage: Stage, talk: _Talk) -> None
     if talk.is_long:
         await attempt(one, second, everyone, "another key, which makes it another message")
         await attempt(two, second, [], "a key that another text had before, so that it is known")
+        if await remembers():
+            return
+        await attempt(two, 0, everyone, "the key 0, which is a key, too")
+        await attempt(two, 0, [], "the key 0 again")
+        _earlier[:] = [first]
     else:
         others = [f"{two} {number}" for number in range(_OTHERS)]
         for number, text in enumerate(others):  # in turn on two connections, so two at once
@@ -387,12 +420,18 @@ async def _server(answer: Callable[..., Any], stage: Stage, talk: _Talk) -> None
 
 @dataclass(frozen=True)
 class _Post:
-    """Who writes to Bob, to everyone and to a group, and what is written."""
+    """Who writes to Bob, to everyone and to a group, and what is written.
+
+    Attributes:
+        others: How many messages for another come after the first one, so that an offset that is
+            left from the check before, of another Bob, is one that the history has.
+    """
 
     sender: str
     other: str
     room: str
     texts: tuple[str, ...]
+    others: int = 0
 
 
 @dataclass
@@ -488,8 +527,11 @@ async def _receiver(answer: Callable[..., Any], stage: Stage, post: _Post) -> No
     await connect()
     await bob.disconnect()  # he has heard nothing so far
     await box.say(one)
+    for _ in range(post.others):
+        await sender.call("message", {"text": "for another", "user": post.other})
     await connect()
-    await box.expect("When bob had heard nothing, and missed the first message of all")
+    who = "another bob" if post.others else "bob"
+    await box.expect(f"When {who} had heard nothing, and missed the first message of all")
     await box.say("for another", user=post.other)
     await box.say(two)
     await box.expect("When bob was there for a second message")
@@ -756,7 +798,7 @@ def answer(bob, heard):
         play=_receiver,
         scenes=(
             _Post("alice", "carol", "team", ("one", "two", "three", "four", "five")),
-            _Post("dora", "erin", "choir", ("do", "re", "mi", "fa", "so")),
+            _Post("dora", "erin", "choir", ("do", "re", "mi", "fa", "so"), others=20),
         ),
         server=_chat,
     ),

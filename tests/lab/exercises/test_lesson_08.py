@@ -1,5 +1,5 @@
 from chat_servers import threads_end
-from exercise_checks import check_exercise
+from exercise_checks import check_exercise, function
 
 from chatlib.lab import exercise
 
@@ -167,6 +167,22 @@ async def test_08_1():
                 again_and_again(call.replace(", timeout=0.1", "")),
                 "An attempt had more time to be answered. Each should have had a tenth of a second",
             ),
+            # A limit of Python's around a call that has none, or more.
+            *(
+                (
+                    client(
+                        "while True:",
+                        f"    try: return await asyncio.wait_for({waiting}, {limit})",
+                        "    except TimeoutError: pass",
+                        before="import asyncio; key = str(uuid.uuid4())",
+                    ),
+                    "An attempt had more time to be answered. Each should have had a tenth",
+                )
+                for waiting, limit in (
+                    (call.replace(", timeout=0.1", ""), 0.2),
+                    (call.replace("0.1", "5"), 0.35),
+                )
+            ),
             (
                 client(
                     "while not came.is_set():",
@@ -218,9 +234,19 @@ async def test_08_1():
             ),
         ],
         [
+            # One that ends the attempt's task.
+            client(
+                "while True:",
+                "    attempt = asyncio.create_task(client.call('message', data))",
+                "    done, _ = await asyncio.wait([attempt], timeout=0.1)",
+                "    if done: return attempt.result()",
+                "    attempt.cancel()",
+                before="import asyncio; data = {'text': text, 'key': uuid.uuid4().hex}",
+            ),
+            # Numbers from a counter of the module's, the first of which is 0.
             again_and_again(
                 call.replace("'key': key", "'key': key, 'attempt': number"),
-                before="key = next(numbers) + 1",
+                before="key = next(numbers)",
             ),
             # Longer and longer between two attempts.
             client(
@@ -355,6 +381,15 @@ async def test_08_2():
                     "if (key := data['key'].lower()) not in keys:", "    keys.add(key)", emit, good
                 ),
                 "another key, which makes it another message, alice and bob should have heard",
+            ),
+            # The key 0, or an empty one, for none.
+            (
+                server(f"if data['key'] and {once[0][3:]}", once[1], emit, good),
+                "the key 0, which is a key, too, alice and bob should have heard",
+            ),
+            (
+                server(f"if not data['key'] or {once[0][3:]}", once[1], emit, good),
+                "the key 0 again, alice and bob should not have heard",
             ),
             # It forgets, or takes keys for the same that begin alike.
             (
@@ -526,6 +561,21 @@ async def test_08_2():
     )
 
 
+async def test_08_2_is_right_again_where_it_remembers_the_last_check():
+    answer = function(
+        "keys = set()\n"
+        + server(
+            "if data['key'] not in keys:",
+            "    keys.add(data['key'])",
+            "    await io.emit('news', data['text'])",
+            "return {'ok': True}",
+            before="...",
+        )
+    )
+    for _ in range(2):
+        assert (await exercise("08.2").judge(answer)).kind == "right"
+
+
 async def test_08_3():
     append = "heard.append(data['text'])"
     note_id = "seen['offset'] = data['id']"
@@ -596,6 +646,24 @@ async def test_08_3():
             (
                 receiver(append, "if 'user' not in data: seen['offset'] = data['id']", more=both),
                 "'in there', which was for him alone, came twice",
+            ),
+            # One offset for each Bob there ever was.
+            (
+                receiver(append, note_id, seen="shared").replace(
+                    "def answer", "shared = {'userId': 'bob', 'offset': 0}\ndef answer"
+                ),
+                "When another bob had heard nothing, and missed the first message of all, the list",
+            ),
+            # An offset noted so late that the wire may break before.
+            (
+                receiver(
+                    append,
+                    "async def later():",
+                    "    await asyncio.sleep(0.2)",
+                    f"    {note_id}",
+                    "tasks.append(asyncio.create_task(later()))",
+                ).replace("def answer", "import asyncio\ntasks = []\ndef answer"),
+                "the list heard should have been",
             ),
             # The room's messages are older, and move it back.
             (
