@@ -137,6 +137,13 @@ class Code:
         calls = (call.rpartition(".") for call in self._unawaited_calls())
         return [f"{owner}.{name}(...)" for owner, _, name in calls if owner and name in _COROUTINES]
 
+    def may_forget_to_await(self) -> bool:
+        """Tell whether it calls what is a coroutine function without awaiting it."""
+        nodes = ast.walk(self.tree or ast.Pass())
+        own = {node.name for node in nodes if isinstance(node, ast.AsyncFunctionDef)}
+        names = {call.rpartition(".")[2] for call in self._unawaited_calls()}
+        return bool(names & (own | _COROUTINES | {"sleep"}))
+
     def starts_what_it_calls(self) -> bool:
         """Tell whether it says ``start_background_task(io.emit(...))``, as if that were a task."""
         return any(

@@ -341,6 +341,7 @@ async def test_an_answer_leaves_no_task_behind():
     [
         (HANDLER.format("", "io.emit('said', text, skip_sid=sid)"), "`io.emit(...)`"),
         (HANDLER.format("", "x = io.emit('said', text)"), "`io.emit(...)`"),
+        (HANDLER.format("", "x = io.call('?'); await io.emit('other')"), "`io.call(...)`"),
         (HANDLER.format("", "later(text, sid)"), "`later(...)`"),
         (HANDLER.format("", "asyncio.sleep(0.01); await later(text, sid)"), "`asyncio.sleep(...)`"),
         (HANDLER.format("", "me = io.get_session(sid); me['x']"), "`io.get_session(...)`"),
