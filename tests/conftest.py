@@ -13,6 +13,7 @@ from chatlib import ChatServer
 from chatlib.web import WebServer
 
 TIMEOUT = 5  # seconds, for everything that a test waits for
+PATIENCE = 30  # seconds, for what takes long on a busy machine: a process's start, a flood's end
 
 
 class Inbox(list):
@@ -82,9 +83,9 @@ async def flush(*clients):
             await client.call("flush", timeout=TIMEOUT)
 
 
-async def eventually(condition):
+async def eventually(condition, timeout=TIMEOUT):
     """Wait until ``condition()`` is true, for what no acknowledgement can tell."""
-    async with asyncio.timeout(TIMEOUT):
+    async with asyncio.timeout(timeout):
         while not condition():  # noqa: ASYNC110  (whatever it waits for tells nobody)
             await asyncio.sleep(0.005)
 
@@ -118,7 +119,7 @@ class Command:
         return self.lines[0].rpartition(" ")[2]
 
     async def listening(self):
-        await eventually(lambda: self.lines or self._process.poll() is not None)
+        await eventually(lambda: self.lines or self._process.poll() is not None, PATIENCE)
         assert self.lines, self.errors
 
     async def ended(self):

@@ -9,7 +9,7 @@ from itertools import pairwise
 import nbformat
 import pytest
 import pytest_asyncio
-from conftest import TIMEOUT, PlainClients, eventually
+from conftest import PATIENCE, TIMEOUT, PlainClients, eventually
 from execute_notebooks import lessons
 
 HEADING = "## The chat so far"
@@ -49,9 +49,8 @@ class Program:
         return self._out.read_text("utf-8").splitlines()
 
     async def started(self):
-        await eventually(
-            lambda: "Running on" in str(self.lines) or self._process.poll() is not None
-        )
+        ended = self._process.poll
+        await eventually(lambda: "Running on" in str(self.lines) or ended() is not None, PATIENCE)
         assert self._process.poll() is None, self.lines
 
     def stop(self):

@@ -16,7 +16,7 @@ import sys
 from types import SimpleNamespace
 
 import pytest
-from conftest import eventually
+from conftest import PATIENCE, eventually
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from raw_clients import flush, staged, websocket_frame
@@ -174,7 +174,7 @@ class Fuzz:
 
     async def end(self, generation=2):
         """All is as it was before the strangers came."""
-        await eventually(lambda: sorted(self.stage.ghosts) == self.before)
+        await eventually(lambda: sorted(self.stage.ghosts) == self.before, PATIENCE)
         await self.check()
         gc.collect(generation)  # a task that failed says so when it is collected
         assert self.watch.wrong == []
