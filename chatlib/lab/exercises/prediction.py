@@ -13,9 +13,9 @@ from IPython.display import display
 
 from chatlib.lab.exercises.comparison import Comparison
 from chatlib.lab.exercises.exercise import Verdict, bare_server
-from chatlib.lab.exercises.stage import TIMEOUT
+from chatlib.lab.exercises.stage import TIMEOUT, deliveries_in
 from chatlib.lab.lab import Lab
-from chatlib.lab.trace import SERVER, Emission, Packet
+from chatlib.lab.trace import Step
 from chatlib.lab.words import enumerated
 
 _NOBODY = ("nobody", "none", "no one", "")
@@ -205,18 +205,9 @@ def _times(number: int) -> str:
     return {1: "once", 2: "twice"}.get(number, f"{number} times")
 
 
-def _who_heard(steps: Iterable[Any], events: tuple[str, ...] | None) -> list[str]:
-    packets: list[Packet] = []
-    for step in steps:
-        if isinstance(step, Emission):
-            packets += step.deliveries
-        elif isinstance(step, Packet) and step.kind == "event" and step.source == SERVER:
-            packets.append(step)
-    return [
-        packet.target
-        for packet in packets
-        if packet.arrived and (events is None or packet.event in events)
-    ]
+def _who_heard(steps: Iterable[Step], events: tuple[str, ...] | None) -> list[str]:
+    heard = deliveries_in(steps)
+    return [packet.target for packet in heard if events is None or packet.event in events]
 
 
 async def _run(source: str, names: dict[str, Any]) -> None:

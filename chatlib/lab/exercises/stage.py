@@ -153,10 +153,10 @@ class Stage:
             steps += await self._steps()
         loop = asyncio.get_running_loop()
         end = loop.time() + (_LATER if puts_off or self._watch.pending() else _SOON)
-        while until and not until(_deliveries(steps)) and loop.time() < end:
+        while until and not until(deliveries_in(steps)) and loop.time() < end:
             await asyncio.sleep(_LOOK)
             steps += await self._steps()
-        return _deliveries(steps)
+        return deliveries_in(steps)
 
     def fail(
         self,
@@ -224,7 +224,7 @@ def handled_events(io: socketio.AsyncServer) -> list[str]:
     return handled
 
 
-def _deliveries(steps: Iterable[Step]) -> list[Packet]:
+def deliveries_in(steps: Iterable[Step]) -> list[Packet]:
     """Return what has reached clients by now; an emission may still be under way."""
     found: list[Packet] = []
     for step in steps:
