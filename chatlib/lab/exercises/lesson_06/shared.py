@@ -1,0 +1,57 @@
+"""What the exercises of lesson 06 share."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import socketio
+
+from chatlib.lab.exercises.exercise import Stage
+from chatlib.lab.exercises.stage import NothingCameError
+from chatlib.lab.trace import Packet
+from chatlib.lab.words import as_json
+from chatlib.server import ChatServer
+
+
+def chat() -> socketio.AsyncServer:
+    """Return the server of a chat."""
+    return ChatServer().io
+
+
+async def expect(
+    stage: Stage, after: str, event: str, *, by: Iterable[str], data: Any, rooms: str
+) -> None:
+    """Do as `Stage.expect` does, and tell who reaches nobody which rooms there are, if given."""
+    try:
+        await stage.expect(after, event, by=by, data=data)
+    except NothingCameError as error:
+        handlers = stage.io.handlers["/"]
+        for_all = getattr(handlers["*"], "__func__", None)
+        if event not in handlers and for_all is ChatServer.unknown:  # it precedes those of a class
+            stage.fail(
+                f'No handler for "{event}" is registered by io.on, so the chat\'s own handler for '
+                f'"*" refused it.'
+            )
+        if rooms and str(error).endswith("Nobody did."):
+            stage.fail(f"{error} {rooms}")
+        raise
+
+
+async def sent_by(stage: Stage, client: Any) -> list[Packet]:
+    """Return what a client has sent since the last time; what is put off is not seen."""
+    await stage.lab.settle()
+    return [
+        step
+        for step in stage.lab.trace.steps
+        if isinstance(step, Packet) and step.kind == "event" and step.source == client.name
+    ]
+
+
+async def fail_if_refused(stage: Stage, client: Any, sent: Iterable[Packet]) -> None:
+    """Judge the answer to be wrong if the server refuses something of what a client has sent."""
+    for packet in sent:
+        answered = await stage.call(client, packet.event, packet.data)
+        if isinstance(answered, dict) and answered.get("error"):
+            stage.fail(
+                f'{client.name} sent "{packet.event}" with {as_json(packet.data) or "nothing"}, '
+                f'and the server refuses it: "{answered["error"]}"'
+            )
