@@ -11,7 +11,8 @@ import socketio
 from socketio.exceptions import ConnectionError
 from socketio.exceptions import TimeoutError as SocketTimeoutError
 
-from chatlib.lab.wire import LabTimeoutError, Wire
+from chatlib.lab.errors import LabTimeoutError
+from chatlib.lab.wire import Wire
 from chatlib.web import GRACE
 
 # A client that leaves waits at most this many seconds for the server's goodbye.
@@ -62,6 +63,10 @@ class Client(socketio.AsyncClient):  # type: ignore[misc]
         """Return the name, as ids and addresses differ at every run."""
         return f"<{self.name}: {'connected' if self.connected else 'not connected'}>"
 
+    def is_on(self, wire: Wire) -> bool:
+        """Tell whether it belongs to the lab that listens by ``wire``."""
+        return self._wire is wire
+
     async def connect(
         self,
         url: str,
@@ -105,12 +110,12 @@ class Client(socketio.AsyncClient):  # type: ignore[misc]
         )
         if reconnecting:  # by itself: python-socketio looks after the failures
             await connecting
-            self._wire.notify()
+            self._wire.changes.notify()
             return
         try:
             # ipykernel prints under the cell whose context a task was created in. In an empty
             # context it falls back to the cell that runs.
-            await self._wire.watch(
+            await self._wire.waiting.watch(
                 connecting, timeout, f"{self.name} to be connected", contextvars.Context()
             )
         except BaseException as error:
@@ -140,7 +145,7 @@ class Client(socketio.AsyncClient):  # type: ignore[misc]
         await super().wait()
 
     async def leave(self) -> None:
-        """Disconnect, stop to reconnect, or do nothing: whatever it takes to be gone."""
+        """Disconnect, stop reconnecting, or do nothing: whatever it takes to be gone."""
         # A client that polls would wait for the answer to its last request: half a minute.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(GRACE):
@@ -182,6 +187,6 @@ class Client(socketio.AsyncClient):  # type: ignore[misc]
         what = f"the server to answer {self.name}'s {event!r}"
         calling = super().call(event, data, namespace, 2 * timeout)
         try:
-            return await self._wire.watch(calling, timeout, what)
+            return await self._wire.waiting.watch(calling, timeout, what)
         except SocketTimeoutError:  # the connection has gone, and a call does not notice
             raise LabTimeoutError(f"Waited {timeout:g} s for {what}.") from None

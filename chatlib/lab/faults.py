@@ -1,159 +1,190 @@
-"""Wires that break: a TCP tunnel in front of the lab's server, with a wire for each client."""
+"""Faults: wires that break, and a server that dies, on purpose."""
 
 import asyncio
-import contextlib
-import re
-from collections.abc import Coroutine
-from typing import Any
+import contextvars
+from collections.abc import Callable
 
-from chatlib.lab.wire import NAME_HEADER, name_in_header
+import socketio
 
-_NAME = re.compile(rf"^{NAME_HEADER}: *(\S+)\r$".encode(), re.IGNORECASE | re.MULTILINE)
-
-
-class _Wire:
-    """One client's wire, over as many connections as the client makes."""
-
-    def __init__(self) -> None:
-        self.is_cut = False
-        self.delay = 0.0
-        self.flows = asyncio.Event()
-        self.flows.set()
-        self.ends: set[asyncio.StreamWriter] = set()
-
-    def drop(self) -> None:
-        """End every connection at once, as a pulled plug does: nobody says goodbye."""
-        for end in self.ends:
-            end.transport.abort()
+from chatlib.lab.client import Client
+from chatlib.lab.host import Host
+from chatlib.lab.roster import Roster
+from chatlib.lab.trace import SERVER, Fault, Packet, Trace
+from chatlib.lab.tunnel import Tunnel
+from chatlib.lab.wire import Wire
 
 
-class Tunnel:
-    """Passes bytes between clients and a server, and can stop to do so for one of them.
+class Faults:
+    """Breaks and mends the wires of one lab's clients, and stops and starts its server.
 
-    Attributes:
-        url: Where clients connect.
+    Args:
+        host: The server.
+        tunnel: What the clients connect through.
+        roster: The clients.
+        wire: What listens to them.
+        trace: Where to record what broke.
+        check_open: Raises an error if the lab is closed.
+        timeout: How long to wait for anything, in seconds.
     """
 
-    def __init__(self) -> None:
-        self.url = ""
-        self._server: asyncio.Server | None = None
-        self._upstream = ("", 0)
-        self._wires: dict[str, _Wire] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    async def start(self) -> None:
-        """Begin to listen on a free port of this machine."""
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
-
-    def lead_to(self, host: str, port: int) -> None:
-        """Say where the server is; it may come back elsewhere."""
-        self._upstream = (host, port)
-
-    async def stop(self) -> None:
-        """End every connection, and stop to listen."""
-        if self._server:
-            self._server.close()
-        for name in self._wires:
-            self.cut(name)
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-    def cut(self, name: str) -> None:
-        """End a client's connection without a goodbye, and take no new one from it."""
-        wire = self._wire(name)
-        wire.is_cut = True
-        wire.drop()
-
-    def freeze(self, name: str) -> None:
-        """Let a client's connection stand, but pass nothing more in either direction."""
-        self._wire(name).flows.clear()
-
-    def slow_down(self, name: str, delay: float) -> None:
-        """Hold up everything on a client's wire, in both directions, for ``delay`` seconds."""
-        self._wire(name).delay = delay
-
-    def is_cut(self, name: str) -> bool:
-        """Tell whether a client cannot connect."""
-        return self._wire(name).is_cut
-
-    def is_slow(self, name: str) -> bool:
-        """Tell whether everything on a client's wire is held up for a while."""
-        return bool(self._wire(name).delay)
-
-    def is_frozen(self, name: str) -> bool:
-        """Tell whether a client's connection stands and passes nothing."""
-        return not self._wire(name).flows.is_set()
-
-    def mend(self, name: str) -> None:
-        """Undo whatever was done to a client's wire."""
-        wire = self._wire(name)
-        wire.flows.set()
-        wire.is_cut = False
-        wire.delay = 0.0
-
-    def _wire(self, name: str) -> _Wire:
-        return self._wires.setdefault(name, _Wire())
-
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        # A task of its own: asyncio before 3.12 prints an error when one that it made is cancelled.
-        task = asyncio.create_task(self._carry(reader, writer))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        ends = [writer]
-        wire = _Wire()
-        try:
-            head = await reader.readuntil(b"\r\n\r\n")
-            named = _NAME.search(head)
-            wire = self._wire(name_in_header(named[1].decode()) if named else "")
-            if wire.is_cut:
-                return
-            server_reader, server_writer = await asyncio.open_connection(*self._upstream)
-            ends.append(server_writer)
-            if wire.is_cut:  # meanwhile
-                return
-            wire.ends.update(ends)
-            server_writer.write(head)
-            await _first(
-                self._pump(wire, reader, server_writer), self._pump(wire, server_reader, writer)
-            )
-        except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            return  # one end has gone, and so goes the other
-        finally:
-            wire.ends.difference_update(ends)
-            for end in ends:
-                end.transport.abort() if wire.is_cut else end.close()
-            for end in ends:
-                with contextlib.suppress(OSError):
-                    await end.wait_closed()
-
-    @staticmethod
-    async def _pump(
-        wire: _Wire, source: asyncio.StreamReader, target: asyncio.StreamWriter
+    def __init__(
+        self,
+        host: Host,
+        tunnel: Tunnel,
+        roster: Roster,
+        wire: Wire,
+        trace: Trace,
+        check_open: Callable[[], None],
+        timeout: float,
     ) -> None:
-        while True:
-            data = await source.read(65_536)
-            if wire.delay:
-                await asyncio.sleep(wire.delay)
-            await wire.flows.wait()
-            if not data:  # the end, which is held up like all that came before
-                return
-            target.write(data)
-            await target.drain()
+        self._host = host
+        self._tunnel = tunnel
+        self._roster = roster
+        self._wire = wire
+        self._trace = trace
+        self._check_open = check_open
+        self._timeout = timeout
+        # Who is to come back when the server does.
+        self._cut_off: list[Client] = []
 
+    async def cut(self, client: Client) -> None:
+        """Cut a client's wire without a goodbye, once all is quiet; it stays cut until `mend`.
 
-async def _first(*coroutines: Coroutine[Any, Any, None]) -> None:
-    """Run coroutines until the first of them ends."""
-    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        It waits until both ends have noticed. A handler, whose end all that is quiet would have to
+        wait for, cuts at once: what it answers after that is lost.
+        """
+        __tracebackhide__ = True
+        self._check_client(client)
+        await self._break(client.name, "the wire is cut", client.name)
+        self._cut_off = [one for one in self._cut_off if one is not client]
+        await self._gone(client.name)
+
+    async def half_open(self, client: Client) -> None:
+        """Let nothing through a client's wire from now on, with both ends none the wiser."""
+        __tracebackhide__ = True
+        self._check_client(client)
+        await self._break(client.name, "nothing comes through")
+        self._tunnel.freeze(client.name)
+        self._wire.links.break_off(client.name)
+
+    async def delay(self, client: Client, seconds: float) -> None:
+        """Hold up everything on a client's wire by ``seconds``, in both directions."""
+        __tracebackhide__ = True
+        self._check_client(client)
+        await self._break(client.name, f"the wire is {seconds:g} s slow")
+        self._tunnel.slow_down(client.name, seconds)
+        self._wire.links.slow_down(client.name, is_slow=True)
+
+    async def mend(self, client: Client) -> None:
+        """Mend a client's wire, and wait until a client that reconnects is back.
+
+        While the server is stopped nobody comes back; `start_server` waits for the client then.
+        """
+        __tracebackhide__ = True
+        self._check_client(client)
+        self._check_open()
+        self._trace.add(Fault(client.name, "the wire is mended"))
+        if self._host.is_stopped:
+            self._cut_off += [client] * (client not in self._cut_off)
+            return
+        self._wire.links.slow_down(client.name, is_slow=False)
+        if self._tunnel.is_frozen(client.name):  # what was held back is lost, as it would be
+            await self._gone(client.name)
+        await self._back(client)
+
+    async def stop_server(self) -> None:
+        """Stop the server as if it had been killed, once all is quiet: no client gets a goodbye.
+
+        It waits until every client has noticed.
+
+        Raises:
+            RuntimeError: It is stopped already.
+        """
+        __tracebackhide__ = True
+        if self._host.is_stopped:
+            raise RuntimeError("The server is stopped; lab.faults.start_server() starts it again.")
+        await self._break(SERVER, "the server is killed", *(client.name for client in self._roster))
+        self._host.is_stopped = True
+        self._cut_off = [one for one in self._roster if not self._tunnel.is_cut(one.name)]
+        try:
+            for client in self._cut_off:
+                await self._gone(client.name)
+        finally:  # a handler that raises, or an Interrupt, does not keep it alive
+            for client in self._cut_off:
+                self._tunnel.cut(client.name)
+            await self._host.stop()
+
+    async def start_server(self, io: socketio.AsyncServer | None = None) -> None:
+        """Start the server again, and wait until the clients that reconnect are back, one by one.
+
+        Their wires are whole then, but for those that were `cut` before.
+
+        Args:
+            io: The server that takes the place of the one that was stopped; by default, the same.
+
+        Raises:
+            TypeError: ``io`` is not an aiohttp-based `socketio.AsyncServer`.
+            RuntimeError: The server is not stopped.
+        """
+        __tracebackhide__ = True
+        self._check_open()
+        if not self._host.is_stopped and self._cut_off:  # an earlier call was interrupted
+            await self._all_back()
+            return
+        if not self._host.is_stopped:
+            raise RuntimeError("The server runs; lab.faults.stop_server() stops it.")
+        self._host.replace(io or self._host.io)
+        self._trace.add(Fault(SERVER, "the server is back"))
+        await asyncio.create_task(self._host.start(), context=contextvars.Context())
+        await self._all_back()
+
+    def _check_client(self, client: Client) -> None:
+        if not isinstance(client, Client) or not client.is_on(self._wire):
+            raise ValueError(f"{client!r} is not a client of this lab; lab.join returns them.")
+
+    async def _break(self, where: str, what: str, *to_cut: str) -> None:
+        __tracebackhide__ = True
+        self._check_open()
+        for name in to_cut:
+            self._check_upgraded(name)
+        if not self._wire.running.is_handling():
+            await self._wire.waiting.settle(self._timeout)
+        self._trace.add(Fault(where, what))
+
+    def _check_upgraded(self, name: str) -> None:
+        """Raise RuntimeError if a client has no WebSocket, by whose end the server would notice."""
+        sockets = self._host.io.eio.sockets
+        links = self._wire.links.named(name)
+        if not all(sockets[link.eio_sid].upgraded for link in links if link.eio_sid in sockets):
+            raise RuntimeError(
+                f"{name} is connected by polling: the server would not notice for a long time."
+            )
+
+    async def _gone(self, name: str) -> None:
+        """Cut a client's wire, and wait until both ends have noticed."""
+        __tracebackhide__ = True
+        links = self._wire.links.named(name)
+        self._check_upgraded(name)
+        for link in links:
+            link.goodbye = link.goodbye or Packet("disconnect", name, SERVER)  # never recorded
+        self._tunnel.cut(name)
+        await self._wire.waiting.until(
+            lambda: all(link.closed for link in links),
+            self._timeout,
+            f"both ends to see that {name} is cut off",
+        )
+
+    async def _all_back(self) -> None:
+        __tracebackhide__ = True
+        while self._cut_off:
+            await self._back(self._cut_off.pop(0))
+
+    async def _back(self, client: Client) -> None:
+        __tracebackhide__ = True
+        self._tunnel.mend(client.name)
+        waiting = self._wire.waiting
+        if client.reconnection and client.was_connected:
+            await waiting.until(
+                lambda: client.connected, self._timeout, f"{client.name} to be back"
+            )
+        await waiting.settle(self._timeout)

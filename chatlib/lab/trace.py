@@ -29,6 +29,12 @@ class Packet:
     data: tuple[Any, ...] = ()
     arrived: bool = False
 
+    @property
+    def title(self) -> str:
+        """What it is, and whose, for an error."""
+        what = {"event": repr(self.event), "ack": f"the acknowledgement of {self.event!r}"}
+        return f"{what.get(self.kind, self.kind)} from {self.source}"
+
 
 @dataclass(eq=False)
 class Emission:

@@ -98,7 +98,7 @@ async def test_a_cut_is_noticed_at_both_ends_before_it_returns(io, lab):
     left = []
     io.on("disconnect", lambda sid, reason: left.append(("server", lab.name(sid), reason)))
     bob.on("disconnect", lambda reason: left.append(("bob", reason)))
-    await lab.cut(bob)
+    await lab.faults.cut(bob)
     assert not bob.connected
     assert alice.connected
     assert len(io.eio.sockets) == 1
@@ -113,7 +113,7 @@ async def test_a_cut_is_noticed_at_both_ends_before_it_returns(io, lab):
 async def test_a_cut_has_no_goodbye_in_the_picture(lab):
     alice, bob = await lab.join("alice", "bob")
     await lab.clear()
-    await lab.cut(bob)
+    await lab.faults.cut(bob)
     assert lines(await lab.picture()) == ["bob ⚡ the wire is cut"]
     await alice.disconnect()
     assert lines(await lab.picture()) == ["alice → server disconnect"]
@@ -124,19 +124,19 @@ async def test_a_cut_lets_arrive_what_was_sent_before(lab, heard):
     heard.listen(bob)
     for n in range(20):
         await alice.emit("say", n)
-    await lab.cut(bob)
+    await lab.faults.cut(bob)
     assert heard["bob"] == list(range(20))
 
 
 async def test_a_wire_stays_cut_until_it_is_mended(lab, heard):
     alice, bob = await lab.join("alice", "bob", reconnection=True)
     heard.listen(bob)
-    await lab.cut(bob)
+    await lab.faults.cut(bob)
     assert await alice.call("say", "lost") == "heard"
     for _ in range(3):  # attempts to come back, that end at the tunnel
         await attempt(bob)
     assert not bob.connected
-    await lab.mend(bob)
+    await lab.faults.mend(bob)
     assert bob.connected
     await alice.call("say", "found")
     await lab.settle()
@@ -146,8 +146,8 @@ async def test_a_wire_stays_cut_until_it_is_mended(lab, heard):
 async def test_a_client_that_comes_back_is_another_socket(io, lab):
     bob = await lab.join("bob", reconnection=True)
     before = bob.get_sid()
-    await lab.cut(bob)
-    await lab.mend(bob)
+    await lab.faults.cut(bob)
+    await lab.faults.mend(bob)
     assert bob.get_sid() != before
     assert not io.manager.is_connected(before, "/")
     assert lab.name(bob.get_sid()) == "bob"
@@ -155,8 +155,8 @@ async def test_a_client_that_comes_back_is_another_socket(io, lab):
 
 async def test_mending_does_not_bring_back_a_client_that_does_not_reconnect(lab):
     bob = await lab.join("bob")
-    await lab.cut(bob)
-    await lab.mend(bob)
+    await lab.faults.cut(bob)
+    await lab.faults.mend(bob)
     assert not bob.connected
     await bob.connect(lab.url)
     assert bob.connected
@@ -165,15 +165,15 @@ async def test_mending_does_not_bring_back_a_client_that_does_not_reconnect(lab)
 async def test_mending_does_not_bring_back_a_client_that_left(lab):
     bob = await lab.join("bob", reconnection=True)
     await bob.disconnect()
-    await lab.cut(bob)
-    await lab.mend(bob)
+    await lab.faults.cut(bob)
+    await lab.faults.mend(bob)
     assert not bob.connected
 
 
 async def test_only_one_wire_is_cut(lab, heard):
     alice, bob, carol = await lab.join("alice", "bob", "carol", reconnection=True)
     heard.listen(bob, carol)
-    await lab.cut(bob)
+    await lab.faults.cut(bob)
     await alice.call("say", "hi")
     await lab.settle()
     assert heard == {"bob": [], "carol": ["hi"]}
@@ -186,14 +186,14 @@ async def test_a_cut_in_a_handler_loses_its_answer(io, lab, heard):
     @io.on("unlucky")
     async def unlucky(sid):
         await io.emit("said", "it was done", skip_sid=sid)
-        await lab.cut(alice)
+        await lab.faults.cut(alice)
         return "lost"
 
     await lab.clear()
     with pytest.raises(LabTimeoutError, match="alice's 'unlucky'"):
         await alice.call("unlucky", timeout=0.05)
     assert heard["bob"] == ["it was done"]
-    await lab.mend(alice)
+    await lab.faults.mend(alice)
     drawn = lines(await lab.picture())
     assert drawn.index("alice ⚡ the wire is cut") > drawn.index("alice → server unlucky")
     assert not [line for line in drawn if "answer" in line]
@@ -205,7 +205,7 @@ async def test_a_cut_in_a_client_s_handler(lab, heard):
 
     @bob.on("said")
     async def said(text):
-        await lab.cut(carol)
+        await lab.faults.cut(carol)
 
     await alice.emit("say", "hi")
     await lab.settle()
@@ -224,7 +224,7 @@ async def test_a_client_that_polls_is_not_cut(io, lab):
     alice = lab.client("alice")
     await alice.connect(lab.url, transports=["polling"])
     with pytest.raises(RuntimeError, match="alice is connected by polling"):
-        await lab.cut(alice)
+        await lab.faults.cut(alice)
     assert alice.connected
 
 
@@ -235,7 +235,7 @@ async def test_half_open_is_noticed_by_nobody(io, lab, heard):
     alice, bob, carol = await lab.join("alice", "bob", "carol")
     heard.listen(bob, carol)
     await lab.clear()
-    await lab.half_open(bob)
+    await lab.faults.half_open(bob)
     assert await alice.call("say", "hi") == "heard"
     await lab.settle()
     assert bob.connected
@@ -256,12 +256,12 @@ async def test_half_open_loses_what_the_client_sends(io, lab, heard):
     alice, bob = await lab.join("alice", "bob", reconnection=True)
     heard.listen(alice)
     await lab.clear()
-    await lab.half_open(bob)
+    await lab.faults.half_open(bob)
     await bob.emit("say", "lost")
     with pytest.raises(LabTimeoutError):
         await bob.call("say", "lost too", timeout=0.05)
     await lab.settle()
-    await lab.mend(bob)
+    await lab.faults.mend(bob)
     assert heard["alice"] == []
     assert sees(io, bob)
     assert len(io.eio.sockets) == 2
@@ -278,21 +278,21 @@ async def test_half_open_loses_what_the_client_sends(io, lab, heard):
 async def test_half_open_hides_the_client_s_end(io, lab):
     bob = await lab.join("bob")
     sid = bob.get_sid()
-    await lab.half_open(bob)
+    await lab.faults.half_open(bob)
     await bob.disconnect()
     await lab.settle()
     assert io.manager.is_connected(sid, "/")
-    await lab.mend(bob)
+    await lab.faults.mend(bob)
     assert not io.manager.is_connected(sid, "/")
 
 
 async def test_half_open_hides_the_server_s_end(io, lab):
     bob = await lab.join("bob")
-    await lab.half_open(bob)
+    await lab.faults.half_open(bob)
     await io.disconnect(bob.get_sid())
     await lab.settle()
     assert bob.connected
-    await lab.mend(bob)
+    await lab.faults.mend(bob)
     assert not bob.connected
 
 
@@ -304,7 +304,7 @@ async def test_a_slow_wire_is_overtaken_and_keeps_its_own_order(lab):
     heard = []
     for client in (bob, carol):
         client.on("said", lambda n, client=client: heard.append((client.name, n)))
-    await lab.delay(bob, 0.3)
+    await lab.faults.delay(bob, 0.3)
     for n in range(3):
         await alice.call("say", n)
     await lab.settle()
@@ -317,7 +317,7 @@ async def test_a_slow_wire_is_slow_in_both_directions(lab):
     heard = []
     for client in (alice, bob):
         client.on("said", heard.append)
-    await lab.delay(bob, 0.05)
+    await lab.faults.delay(bob, 0.05)
     then = time.monotonic()
     assert await bob.call("say", "there and back") == "heard"
     assert time.monotonic() - then >= 0.09
@@ -330,10 +330,10 @@ async def test_a_slow_wire_is_slow_in_both_directions(lab):
 async def test_a_slow_wire_loses_nothing_when_it_is_mended(lab, heard):
     alice, bob = await lab.join("alice", "bob")
     heard.listen(bob)
-    await lab.delay(bob, 0.05)
+    await lab.faults.delay(bob, 0.05)
     for n in range(5):
         await alice.emit("say", n)
-    await lab.mend(bob)
+    await lab.faults.mend(bob)
     for n in range(5, 10):
         await alice.emit("say", n)
     await lab.settle()
@@ -343,8 +343,8 @@ async def test_a_slow_wire_loses_nothing_when_it_is_mended(lab, heard):
 async def test_a_delay_is_drawn(lab):
     bob = await lab.join("bob")
     await lab.clear()
-    await lab.delay(bob, 0.05)
-    await lab.mend(bob)
+    await lab.faults.delay(bob, 0.05)
+    await lab.faults.mend(bob)
     assert lines(await lab.picture()) == [
         "bob ⚡ the wire is 0.05 s slow",
         "bob ⚡ the wire is mended",
@@ -360,7 +360,7 @@ async def test_a_killed_server_says_no_goodbye(io, lab):
     for client in (alice, bob):
         client.on("disconnect", reasons.append)
     await lab.clear()
-    await lab.stop_server()
+    await lab.faults.stop_server()
     assert not alice.connected
     assert not bob.connected
     assert len(reasons) == 2
@@ -379,8 +379,8 @@ async def test_clients_come_back_in_order(io, lab, another, heard):
         server = relay() if another else io
         connected = []
         server.on("connect", lambda sid, environ, auth, c=connected: c.append(lab.name(sid)))
-        await lab.stop_server()
-        await lab.start_server(server if another else None)
+        await lab.faults.stop_server()
+        await lab.faults.start_server(server if another else None)
         assert lab.url == url
         assert connected == names
         assert all(client.connected for client in clients)
@@ -391,9 +391,9 @@ async def test_clients_come_back_in_order(io, lab, another, heard):
 
 async def test_a_server_that_comes_back_is_drawn(lab):
     await lab.join("alice", reconnection=True)
-    await lab.stop_server()
+    await lab.faults.stop_server()
     await lab.clear()
-    await lab.start_server()
+    await lab.faults.start_server()
     assert lines(await lab.picture()) == [
         "server ⚡ the server is back",
         "alice → server connect",
@@ -404,39 +404,39 @@ async def test_a_server_that_comes_back_is_drawn(lab):
 async def test_clients_that_do_not_reconnect_stay_away(lab):
     alice = await lab.join("alice")
     bob = await lab.join("bob", reconnection=True)
-    await lab.stop_server()
-    await lab.start_server()
+    await lab.faults.stop_server()
+    await lab.faults.start_server()
     assert not alice.connected
     assert bob.connected
 
 
 async def test_nobody_gets_in_while_the_server_is_stopped(lab):
-    await lab.stop_server()
+    await lab.faults.stop_server()
     with pytest.raises(socketio.exceptions.ConnectionError):
         await lab.join("alice")
-    await lab.start_server()
+    await lab.faults.start_server()
     alice = await lab.join("alice")
     assert await alice.call("say", "hi") == "heard"
 
 
 async def test_a_wire_that_was_cut_stays_cut_when_the_server_comes_back(lab):
     alice, bob = await lab.join("alice", "bob", reconnection=True)
-    await lab.cut(bob)
-    await lab.stop_server()
-    await lab.start_server()
+    await lab.faults.cut(bob)
+    await lab.faults.stop_server()
+    await lab.faults.start_server()
     assert alice.connected
     assert not bob.connected
-    await lab.mend(bob)
+    await lab.faults.mend(bob)
     assert bob.connected
 
 
 async def test_a_wire_is_mended_while_the_server_is_stopped(lab):
     alice, bob = await lab.join("alice", "bob", reconnection=True)
-    await lab.cut(bob)
-    await lab.stop_server()
-    await lab.mend(bob)
+    await lab.faults.cut(bob)
+    await lab.faults.stop_server()
+    await lab.faults.mend(bob)
     assert not bob.connected
-    await lab.start_server()
+    await lab.faults.start_server()
     assert alice.connected
     assert bob.connected
 
@@ -445,10 +445,10 @@ async def test_a_wire_is_mended_while_the_server_is_stopped(lab):
 async def test_a_broken_wire_ends_with_the_server(lab, heard, fault):
     alice, bob = await lab.join("alice", "bob", reconnection=True)
     heard.listen(bob)
-    await (lab.half_open(bob) if fault == "half_open" else lab.delay(bob, 0.02))
-    await lab.stop_server()
+    await (lab.faults.half_open(bob) if fault == "half_open" else lab.faults.delay(bob, 0.02))
+    await lab.faults.stop_server()
     assert not bob.connected
-    await lab.start_server()
+    await lab.faults.start_server()
     assert bob.connected
     await alice.call("say", "hi")
     await lab.settle()
@@ -456,18 +456,22 @@ async def test_a_broken_wire_ends_with_the_server(lab, heard, fault):
 
 
 async def test_stopping_and_starting_take_turns(lab):
-    with pytest.raises(RuntimeError, match=r"The server runs; lab\.stop_server\(\) stops it\."):
-        await lab.start_server()
-    await lab.stop_server()
-    with pytest.raises(RuntimeError, match=r"stopped; lab\.start_server\(\) starts it again\."):
-        await lab.stop_server()
+    with pytest.raises(
+        RuntimeError, match=r"The server runs; lab\.faults\.stop_server\(\) stops it\."
+    ):
+        await lab.faults.start_server()
+    await lab.faults.stop_server()
+    with pytest.raises(
+        RuntimeError, match=r"stopped; lab\.faults\.start_server\(\) starts it again\."
+    ):
+        await lab.faults.stop_server()
 
 
 async def test_another_server_must_be_one(lab):
-    await lab.stop_server()
+    await lab.faults.stop_server()
     with pytest.raises(TypeError, match=r"A lab needs a socketio\.AsyncServer"):
-        await lab.start_server(ChatServer())
-    await lab.start_server(relay())
+        await lab.faults.start_server(ChatServer())
+    await lab.faults.start_server(relay())
 
 
 async def test_seeded_ids_go_on_with_another_server():
@@ -477,8 +481,8 @@ async def test_seeded_ids_go_on_with_another_server():
         async with await Lab.open(io, faults=True, seed=1) as lab:
             alice = await lab.join("alice", reconnection=True)
             found = [alice.get_sid()]
-            await lab.stop_server()
-            await lab.start_server(other)
+            await lab.faults.stop_server()
+            await lab.faults.start_server(other)
             found.append(alice.get_sid())
             assert lab.name(found[1]) == "alice"
         assert (io.eio.generate_id, other.eio.generate_id) == generators
@@ -502,11 +506,11 @@ async def test_a_history_in_a_file_outlives_its_server(tmp_path):
             seen["offset"] = data["id"]
 
         await alice.call("message", {"n": 1, "key": "a"})
-        await lab.cut(bob)
+        await lab.faults.cut(bob)
         await alice.call("message", {"n": 2, "key": "b"})
-        await lab.stop_server()
-        await lab.start_server(ChatServer(history=History(tmp_path / "chat.db")).io)
-        await lab.mend(bob)
+        await lab.faults.stop_server()
+        await lab.faults.start_server(ChatServer(history=History(tmp_path / "chat.db")).io)
+        await lab.faults.mend(bob)
         assert await alice.call("message", {"n": 2, "key": "b"}) == {"ok": True, "id": 2}
         assert await alice.call("message", {"n": 3}) == {"ok": True, "id": 3}
         await lab.settle()
@@ -517,14 +521,14 @@ async def test_a_history_in_a_file_outlives_its_server(tmp_path):
 # -- all of them -----------------------------------------------------------------------------------
 
 BREAK = {
-    "cut": lambda lab, alice: lab.cut(alice),
-    "half_open": lambda lab, alice: lab.half_open(alice),
-    "delay": lambda lab, alice: lab.delay(alice, 0.3),
-    "stop_server": lambda lab, alice: lab.stop_server(),
+    "cut": lambda lab, alice: lab.faults.cut(alice),
+    "half_open": lambda lab, alice: lab.faults.half_open(alice),
+    "delay": lambda lab, alice: lab.faults.delay(alice, 0.3),
+    "stop_server": lambda lab, alice: lab.faults.stop_server(),
 }
 UNDO = {
-    "mend": lambda lab, alice: lab.mend(alice),
-    "start_server": lambda lab, alice: lab.start_server(),
+    "mend": lambda lab, alice: lab.faults.mend(alice),
+    "start_server": lambda lab, alice: lab.faults.start_server(),
 }
 every_fault = pytest.mark.parametrize("fault", BREAK)
 
@@ -560,7 +564,7 @@ async def test_another_client_of_the_name_has_a_wire_of_its_own(lab, fault):
     alice = await lab.join("alice")
     await BREAK[fault](lab, alice)
     if fault == "stop_server":
-        await lab.start_server()
+        await lab.faults.start_server()
     alice = await lab.join("alice")
     await lab.clear()
     assert await alice.call("say", "hi") == "heard"
@@ -568,10 +572,10 @@ async def test_another_client_of_the_name_has_a_wire_of_its_own(lab, fault):
 
 async def test_a_wire_can_be_cut_before_its_client_connects(lab):
     alice = lab.client("alice")
-    await lab.cut(alice)
+    await lab.faults.cut(alice)
     with pytest.raises(socketio.exceptions.ConnectionError):
         await alice.connect(lab.url)
-    await lab.mend(alice)
+    await lab.faults.mend(alice)
     await alice.connect(lab.url)
     assert alice.connected
 
@@ -580,7 +584,7 @@ async def test_a_name_may_be_any_text(lab):
     client = await lab.join("Zoë & <b>: 😀", reconnection=True)
     for number, fault in enumerate(("cut", "half_open"), start=1):
         await BREAK[fault](lab, client)
-        await lab.mend(client)
+        await lab.faults.mend(client)
         assert client.connected, number
     assert await client.call("say", "hi") == "heard"
 
@@ -588,14 +592,14 @@ async def test_a_name_may_be_any_text(lab):
 async def test_a_fault_is_drawn_and_escaped(lab):
     alice, client = await lab.join("alice", "<b> & 😀", reconnection=True)
     await lab.clear()
-    await lab.cut(client)
-    await lab.mend(client)
-    await lab.half_open(client)
+    await lab.faults.cut(client)
+    await lab.faults.mend(client)
+    await lab.faults.half_open(client)
     await alice.call("say", "<i>")
-    await lab.mend(client)
-    await lab.delay(client, 0.02)
-    await lab.stop_server()
-    await lab.start_server()
+    await lab.faults.mend(client)
+    await lab.faults.delay(client, 0.02)
+    await lab.faults.stop_server()
+    await lab.faults.start_server()
     picture = await lab.picture()
     document = ET.fromstring(picture.svg())
     texts = ["".join(text.itertext()) for text in document.iter(f"{SVG}text")]
@@ -625,11 +629,11 @@ async def a_bad_day(io):
     async with await Lab.open(io, faults=True) as lab:
         alice, bob = await lab.join("alice", "bob", reconnection=True)
         for fault in ("cut", "half_open", "delay"):
-            await (lab.delay(bob, 0.01) if fault == "delay" else BREAK[fault](lab, bob))
+            await (lab.faults.delay(bob, 0.01) if fault == "delay" else BREAK[fault](lab, bob))
             await alice.call("say", fault)
-            await lab.mend(bob)
-        await lab.stop_server()
-        await lab.start_server()
+            await lab.faults.mend(bob)
+        await lab.faults.stop_server()
+        await lab.faults.start_server()
         await bob.call("say", "good night")
         return await lab.picture()
 
@@ -643,11 +647,11 @@ async def test_a_bad_day_twice_in_a_row_is_drawn_alike(io):
 async def test_two_labs_of_one_name_with_broken_wires(io):
     lab = await Lab.open(io, faults=True)
     bob = await lab.join("bob", reconnection=True)
-    await lab.half_open(bob)
+    await lab.faults.half_open(bob)
     async with await Lab.open(relay(), faults=True) as lab:  # as if a cell was run again
         bob = await lab.join("bob", reconnection=True)
-        await lab.cut(bob)
-        await lab.mend(bob)
+        await lab.faults.cut(bob)
+        await lab.faults.mend(bob)
         assert await bob.call("say", "hi") == "heard"
 
 
@@ -656,15 +660,15 @@ async def test_how_long_faults_take(lab, record_property):
     alice, bob = await lab.join("alice", "bob", reconnection=True)
     took = {}
     for what, does in (
-        ("cut", lab.cut(bob)),
-        ("mend after cut", lab.mend(bob)),
-        ("half_open", lab.half_open(bob)),
-        ("mend after half_open", lab.mend(bob)),
-        ("delay", lab.delay(bob, 0.01)),
-        ("mend after delay", lab.mend(bob)),
-        ("stop_server", lab.stop_server()),
-        ("start_server", lab.start_server()),
-        ("half_open again", lab.half_open(alice)),
+        ("cut", lab.faults.cut(bob)),
+        ("mend after cut", lab.faults.mend(bob)),
+        ("half_open", lab.faults.half_open(bob)),
+        ("mend after half_open", lab.faults.mend(bob)),
+        ("delay", lab.faults.delay(bob, 0.01)),
+        ("mend after delay", lab.faults.mend(bob)),
+        ("stop_server", lab.faults.stop_server()),
+        ("start_server", lab.faults.start_server()),
+        ("half_open again", lab.faults.half_open(alice)),
         ("close", lab.close()),
     ):
         start = time.perf_counter()
@@ -679,7 +683,7 @@ async def test_how_long_faults_take(lab, record_property):
 async def test_what_is_no_client_of_this_lab(lab):
     async with await Lab.open(relay(), name="another", faults=True) as another:
         for client in ("bob", None, await another.join("bob")):
-            for fault in (lab.cut, lab.half_open, lab.mend):
+            for fault in (lab.faults.cut, lab.faults.half_open, lab.faults.mend):
                 with pytest.raises(ValueError, match="is not a client of this lab"):
                     await fault(client)
     assert (await lab.picture()).text() == "Nothing has happened."
@@ -691,7 +695,7 @@ async def test_what_is_refused_is_not_drawn(lab, fault):
     await alice.connect(lab.url, transports=["polling"])
     await lab.clear()
     with pytest.raises(RuntimeError, match="alice is connected by polling"):
-        await (lab.cut(alice) if fault == "cut" else lab.stop_server())
+        await (lab.faults.cut(alice) if fault == "cut" else lab.faults.stop_server())
     assert (await lab.picture()).text() == "Nothing has happened."
     assert alice.connected
     await alice.call("say", "hi")
@@ -701,10 +705,10 @@ async def test_a_handler_that_raises_does_not_keep_the_server_alive(io, lab):
     alice, bob = await lab.join("alice", "bob", reconnection=True)
     fail_once(io, "disconnect", ValueError("broken"))
     with pytest.raises(ValueError, match="broken"):
-        await lab.stop_server()
+        await lab.faults.stop_server()
     with pytest.raises(RuntimeError, match="The server is stopped"):
-        await lab.stop_server()
-    await lab.start_server()
+        await lab.faults.stop_server()
+    await lab.faults.start_server()
     assert alice.connected
     assert bob.connected
 
@@ -712,22 +716,22 @@ async def test_a_handler_that_raises_does_not_keep_the_server_alive(io, lab):
 async def test_a_start_that_was_broken_off_goes_on(io, lab):
     _, bob = await lab.join("alice", "bob", reconnection=True)
     fail_once(io, "connect", ValueError("not yet"))
-    await lab.stop_server()
+    await lab.faults.stop_server()
     with pytest.raises(ValueError, match="not yet"):
-        await lab.start_server()
+        await lab.faults.start_server()
     assert not bob.connected
-    await lab.start_server()
+    await lab.faults.start_server()
     assert bob.connected
     with pytest.raises(RuntimeError, match="The server runs"):
-        await lab.start_server()
+        await lab.faults.start_server()
 
 
 async def test_a_wire_cut_while_the_server_is_stopped_stays_cut(lab):
     alice, bob = await lab.join("alice", "bob", reconnection=True)
-    await lab.stop_server()
-    await lab.cut(bob)
-    await lab.start_server()
+    await lab.faults.stop_server()
+    await lab.faults.cut(bob)
+    await lab.faults.start_server()
     assert alice.connected
     assert not bob.connected
-    await lab.mend(bob)
+    await lab.faults.mend(bob)
     assert bob.connected

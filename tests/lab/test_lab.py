@@ -912,7 +912,11 @@ async def test_a_name_comes_once(lab):
 async def test_a_closed_lab_says_so(io):
     lab = await Lab.open(io)
     await lab.close()
-    for use in (lambda: lab.join("alice"), lambda: lab.stop_server(), lambda: lab.start_server()):
+    for use in (
+        lambda: lab.join("alice"),
+        lambda: lab.faults.stop_server(),
+        lambda: lab.faults.start_server(),
+    ):
         with pytest.raises(RuntimeError, match=r"This lab is closed; Lab\.open\(io\) opens a new"):
             await use()
 

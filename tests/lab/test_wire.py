@@ -338,11 +338,11 @@ async def test_a_packet_that_never_comes_holds_up_nobody_for_long(io, lab):
     alice, bob = await lab.join("alice", "bob")
     heard = []
     bob.on("news", heard.append)
-    held = lab._wire._links[next(iter(io.eio.sockets))]
-    lab._wire._depart(held.down, Packet("event", SERVER, "alice", "lost on the way"), held)
+    held = lab._wire.links[next(iter(io.eio.sockets))]
+    lab._wire.links.depart(held.down, Packet("event", SERVER, "alice", "lost on the way"), held)
     await io.emit("news", 1, to=bob.get_sid())
     async with asyncio.timeout(TIMEOUT):
-        await lab._wire._changes.until(lambda: heard)
+        await lab._wire.changes.until(lambda: heard)
     await alice.disconnect()
     await lab.settle()
 

@@ -15,6 +15,7 @@ import socketio
 from IPython.display import display
 from socketio.exceptions import ConnectionError as SocketConnectionError
 
+from chatlib.lab.errors import LabTimeoutError
 from chatlib.lab.exercises.reader import (
     BlockedLoopError,
     Code,
@@ -26,7 +27,6 @@ from chatlib.lab.exercises.reader import (
 from chatlib.lab.exercises.stage import TIMEOUT, NothingCameError, Stage, WrongAnswerError
 from chatlib.lab.lab import Lab
 from chatlib.lab.pictures import SequenceDiagram
-from chatlib.lab.wire import LabTimeoutError
 
 __all__ = ["Exercise", "Repair", "Stage", "Verdict", "WrongAnswerError", "run"]
 

@@ -6,10 +6,10 @@ from typing import Any, NoReturn
 
 import socketio
 
+from chatlib.lab.errors import LabTimeoutError
 from chatlib.lab.exercises.reader import Watch
 from chatlib.lab.lab import Lab
 from chatlib.lab.trace import SERVER, Emission, Packet, Step
-from chatlib.lab.wire import LabTimeoutError
 from chatlib.lab.words import as_json, enumerated
 
 # An answer that hangs is told so after this many seconds.

@@ -142,7 +142,10 @@ async def test_only_some_events_count():
 async def test_names_and_options_are_there_for_the_lines():
     faulty = replace(
         talk,
-        lines=(Line("lab.cut(bob)"), Line('alice.emit("everyone", word)', ["alice", "carol"])),
+        lines=(
+            Line("lab.faults.cut(bob)"),
+            Line('alice.emit("everyone", word)', ["alice", "carol"]),
+        ),
         names={"word": "hi"},
         options={"faults": True},
     )

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from chatlib.lab.errors import LabTimeoutError
 from chatlib.lab.exercises.exercise import Exercise, Stage, run
 from chatlib.lab.exercises.stage import NothingCameError
-from chatlib.lab.wire import LabTimeoutError
 from chatlib.lab.words import as_json
 
 

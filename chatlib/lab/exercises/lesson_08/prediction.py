@@ -38,7 +38,7 @@ async def note(data):
             heard=["alice", "bob", "carol"],
             why="A key belongs to its sender, and Carol has never used this one.",
         ),
-        Line("lab.cut(bob)"),
+        Line("lab.faults.cut(bob)"),
         Line(
             'alice.call("message", {"user": "bob", "text": "?"})',
             heard=[],
@@ -46,15 +46,15 @@ async def note(data):
         ),
         Line('carol.call("message", {"text": "bye"})'),
         Line(
-            "lab.mend(bob)",
+            "lab.faults.mend(bob)",
             heard=["bob", "bob"],
             why="His offset is that of Carol's first message, and two have come since: the one "
             "to him and the one to everyone.",
         ),
-        Line("lab.cut(alice)"),
+        Line("lab.faults.cut(alice)"),
         Line('carol.call("message", {"text": "alice?"})'),
         Line(
-            "lab.mend(alice)",
+            "lab.faults.mend(alice)",
             heard=[],
             why="Her auth has no offset: she did not ask for what she has missed.",
         ),

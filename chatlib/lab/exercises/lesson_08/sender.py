@@ -10,9 +10,9 @@ from typing import Any
 
 import socketio
 
+from chatlib.lab.errors import LabTimeoutError
 from chatlib.lab.exercises.exercise import Exercise, Stage, run
 from chatlib.lab.exercises.stage import NothingCameError
-from chatlib.lab.wire import LabTimeoutError
 
 # An attempt that is made in the background comes so soon after the last one, in seconds.
 _IDLE = 0.3

@@ -10,9 +10,9 @@ import socketio
 from socketio.exceptions import ConnectionError
 
 from chatlib.identity import Passcode
+from chatlib.lab.errors import LabTimeoutError
 from chatlib.lab.exercises.exercise import Exercise, Stage, run
 from chatlib.lab.exercises.lesson_09.shared import first_of
-from chatlib.lab.wire import LabTimeoutError
 from chatlib.server import ChatServer
 
 

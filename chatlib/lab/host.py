@@ -1,0 +1,96 @@
+"""The lab's server: it can be stopped, and another one can take its place."""
+
+import random
+import re
+import string
+from typing import Any
+
+import socketio
+
+from chatlib.lab.tunnel import Tunnel
+from chatlib.lab.wire import Wire
+from chatlib.web import WebServer
+
+
+def check_server(io: Any) -> None:
+    """Raise TypeError if a lab cannot work with a server."""
+    if not isinstance(io, socketio.AsyncServer) or io.async_mode != "aiohttp":
+        raise TypeError(
+            'A lab needs a socketio.AsyncServer(async_mode="aiohttp"), or ChatServer().io.'
+        )
+
+
+class Host:
+    """Runs a lab's Socket.IO server on a free port of this machine.
+
+    Args:
+        io: The server.
+        wire: What listens to it.
+        tunnel: What the clients connect through, if anything.
+        seed: With a seed, the socket ids are the same at every run.
+
+    Attributes:
+        io: The server.
+        is_stopped: Whether it was stopped as if it had been killed.
+    """
+
+    def __init__(
+        self, io: socketio.AsyncServer, wire: Wire, tunnel: Tunnel | None, seed: int | None
+    ) -> None:
+        self.io = io
+        self.is_stopped = False
+        self._wire = wire
+        self._tunnel = tunnel
+        # Ids to look at, not to keep a secret.
+        self._choose = None if seed is None else random.Random(seed).choice  # noqa: S311
+        self._web = WebServer(io)
+        self._generate_id = io.eio.generate_id
+        self._seed_ids()
+
+    @property
+    def url(self) -> str:
+        """Where clients connect."""
+        return self._tunnel.url if self._tunnel else self._web.url
+
+    async def start(self) -> None:
+        """Start the server, or start it again."""
+        self._wire.attach(self.io)
+        await self._web.start()
+        if self._tunnel:
+            await self._tunnel.lead_to(*self._web.address)
+        self.is_stopped = False
+
+    async def stop(self) -> None:
+        """Stop the server; `start` starts it again."""
+        await self._web.stop()
+
+    async def close(self) -> None:
+        """Stop the server and the tunnel for good."""
+        await self._web.stop()
+        if self._tunnel:
+            await self._tunnel.stop()
+
+    def replace(self, io: socketio.AsyncServer) -> None:
+        """Put a server, it may be the same, in the place of the one that was stopped."""
+        if io is not self.io:
+            check_server(io)
+            self.let_go()
+            self.io, self._generate_id = io, io.eio.generate_id
+            self._seed_ids()
+        self._web = WebServer(io)
+
+    def let_go(self) -> None:
+        """Let the server draw its ids as it did before."""
+        self.io.eio.generate_id = self._generate_id
+
+    def _seed_ids(self) -> None:
+        if not self._choose:
+            return
+        generate_id, choice = self._generate_id, self._choose
+
+        def generate() -> str:
+            # Other characters in the same form, as the form may mean something to the server.
+            characters = string.ascii_letters + string.digits
+            return re.sub("[A-Za-z0-9_-]", lambda _: choice(characters), generate_id())
+
+        self.io.eio.generate_id = generate

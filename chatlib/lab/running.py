@@ -1,0 +1,107 @@
+"""What runs now: the handlers, and the server's background tasks."""
+
+import asyncio
+import contextlib
+import contextvars
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from chatlib.lab.changes import Changes
+from chatlib.lab.errors import Errors
+
+# Which handler the code belongs to, in which lab; a task has that of the code that started it.
+_handler: contextvars.ContextVar[tuple["Running | None", str]] = contextvars.ContextVar(
+    "handler", default=(None, "")
+)
+
+
+class Running:
+    """The handlers and background tasks of one lab that have not ended.
+
+    Args:
+        changes: Whom to tell when one ends.
+        errors: Where to keep what they raise.
+
+    Attributes:
+        is_left_out: Tells which background tasks somebody else looks after.
+    """
+
+    def __init__(self, changes: Changes, errors: Errors) -> None:
+        self.is_left_out: Callable[[object], bool] = lambda task: False  # noqa: ARG005
+        self._changes = changes
+        self._errors = errors
+        self._running: dict[object, str] = {}
+        self._log = _ErrorLog(self, errors)
+
+    @contextlib.contextmanager
+    def handling(self, what: str) -> Iterator[None]:
+        """Count the code within as a handler, and keep what it raises.
+
+        Args:
+            what: Whose handler it is, and of what.
+        """
+        key = object()
+        self._running[key] = what
+        token = _handler.set((self, what))
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001  (the cell that waits raises it)
+            self._errors.add(error, what)
+        finally:
+            _handler.reset(token)
+            del self._running[key]
+            self._changes.notify()
+
+    def is_handling(self) -> bool:
+        """Tell whether the code that asks is a handler's, for whose end `settle` would wait."""
+        _, what = _handler.get()
+        return bool(what)
+
+    def track(self, task: asyncio.Task[Any], name: str) -> None:
+        """Count a background task of the server's until it ends, and keep what it raises.
+
+        Args:
+            task: The task.
+            name: What to call it, if no handler has started it.
+        """
+        _, what = _handler.get()
+        self._running[task] = what or f"the server's background task {name}"
+        task.add_done_callback(self._ended)
+
+    def is_quiet(self) -> bool:
+        """Tell whether nothing runs, but for what is left out."""
+        return all(map(self.is_left_out, self._running))
+
+    def names(self) -> list[str]:
+        """Return what has not ended, but for what is left out."""
+        return [what for key, what in self._running.items() if not self.is_left_out(key)]
+
+    def start_log(self) -> None:
+        """Keep the exceptions that `chatlib` logs, too: those are caught and answered otherwise."""
+        logging.getLogger("chatlib").addHandler(self._log)
+
+    def stop_log(self) -> None:
+        """Let `chatlib` log what it will."""
+        logging.getLogger("chatlib").removeHandler(self._log)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        what = self._running.pop(task)
+        if not task.cancelled() and isinstance(error := task.exception(), Exception):
+            self._errors.add(error, what)
+        self._changes.notify()
+
+
+class _ErrorLog(logging.Handler):
+    """Keeps the exceptions that are logged."""
+
+    def __init__(self, running: Running, errors: Errors) -> None:
+        super().__init__(logging.ERROR)
+        self._running = running
+        self._errors = errors
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info and record.exc_info[1]
+        running, what = _handler.get()
+        if isinstance(error, Exception) and running in (None, self._running):  # not another lab's
+            self._errors.add(error, what or record.getMessage())

@@ -1,0 +1,125 @@
+"""Waiting in the lab: always with a limit, and for the errors of handlers, too."""
+
+import asyncio
+import contextlib
+import contextvars
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from chatlib.lab.changes import Changes
+from chatlib.lab.errors import Errors, LabTimeoutError, without_library
+from chatlib.lab.links import Links
+from chatlib.lab.running import Running
+
+# What still runs gets so many seconds to end, after an error and before the lab closes.
+CALM = 0.5
+
+_Result = TypeVar("_Result")
+
+
+class Waiting:
+    """Waits until all is quiet in a lab, or until something is so.
+
+    Args:
+        changes: What tells that something has changed.
+        links: What is under way.
+        running: What runs.
+        errors: What was raised.
+    """
+
+    def __init__(self, changes: Changes, links: Links, running: Running, errors: Errors) -> None:
+        self._changes = changes
+        self._links = links
+        self._running = running
+        self._errors = errors
+
+    async def settle(self, timeout: float) -> None:
+        """Wait until every packet has arrived and every handler has ended.
+
+        Args:
+            timeout: How long to wait, in seconds.
+
+        Raises:
+            LabTimeoutError: That took too long.
+            Exception: What a handler raised.
+        """
+        __tracebackhide__ = True
+        await self._wait(self._is_quiet, timeout, self._what_is_left)
+
+    async def calm_down(self, timeout: float) -> None:
+        """Give what still runs a little time to end, and keep its errors for later.
+
+        Args:
+            timeout: How long to wait, in seconds.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                await self._changes.until(self._is_quiet)
+
+    async def until(self, true: Callable[[], object], timeout: float, what: str) -> None:
+        """Wait until something is true.
+
+        Args:
+            true: What is looked at whenever anything has changed.
+            timeout: How long to wait, in seconds.
+            what: Who waits for what, for the error.
+
+        Raises:
+            LabTimeoutError: That took too long.
+            Exception: What a handler raised meanwhile.
+        """
+        __tracebackhide__ = True
+        await self._wait(true, timeout, lambda: what)
+
+    async def watch(
+        self,
+        coroutine: Coroutine[Any, Any, _Result],
+        timeout: float,
+        what: str,
+        context: contextvars.Context | None = None,
+    ) -> _Result:
+        """Wait for a coroutine's result, or for an error anywhere in the lab.
+
+        Args:
+            coroutine: What to wait for.
+            timeout: How long to wait, in seconds.
+            what: Who waits for what, for the error: "{what}" follows "Waited 5 s for".
+            context: The context to run it in; by default, a copy of the current one.
+
+        Returns:
+            What the coroutine returned.
+
+        Raises:
+            LabTimeoutError: It took too long.
+            Exception: What the coroutine raised, or a handler.
+        """
+        __tracebackhide__ = True
+        task = asyncio.create_task(coroutine, context=context)
+        task.add_done_callback(lambda _: self._changes.notify())
+        try:
+            await self.until(task.done, timeout, what)
+        finally:
+            task.cancel()
+        if error := task.exception():
+            raise without_library(error)
+        return task.result()
+
+    async def _wait(
+        self, true: Callable[[], object], timeout: float, what: Callable[[], str]
+    ) -> None:
+        __tracebackhide__ = True
+        try:
+            async with asyncio.timeout(timeout):
+                await self._changes.until(lambda: self._errors or true())
+        except TimeoutError:
+            raise LabTimeoutError(f"Waited {timeout:g} s for {what()}.") from None
+        if self._errors:  # one may leave others behind, or something that waits in vain
+            await self.calm_down(CALM)
+        self._errors.raise_all()
+
+    def _is_quiet(self) -> bool:
+        return self._links.is_quiet() and self._running.is_quiet()
+
+    def _what_is_left(self) -> str:
+        left = [f"{what} to end" for what in self._running.names()] + self._links.unsettled()
+        return ", and for ".join([*dict.fromkeys(left)][:3]) or "the lab to become quiet"
