@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,6 +55,12 @@ class Members:
 
     def __getitem__(self, sid: str) -> Member:
         return self._members[sid]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._members)
+
+    def __len__(self) -> int:
+        return len(self._members)
 
     def add(self, sender: Sender, connection: dict[str, Any]) -> None:
         """Take in a socket.

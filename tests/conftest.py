@@ -1,138 +1,45 @@
 import asyncio
 import logging
-import os
 import subprocess
-import sys
+import tempfile
 import threading
+import time
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
-import socketio
+import redis
 
-from chatlib import ChatServer
-from chatlib.web import WebServer
-
-TIMEOUT = 5  # seconds, for everything that a test waits for
-PATIENCE = 30  # seconds, for what takes long on a busy machine: a process's start, a flood's end
-
-
-class Inbox(list):
-    """The (event, arguments) pairs that a plain client has heard, in order."""
-
-    def named(self, event):
-        return [arguments for name, arguments in self if name == event]
-
-
-class PlainClients:
-    """Connects plain `socketio.AsyncClient` objects, and disconnects them after the test."""
-
-    def __init__(self, url):
-        self.url = url
-        self.clients = []
-
-    async def __call__(self, auth=None, **options):
-        client = socketio.AsyncClient(handle_sigint=False, reconnection=False)
-        self.clients.append(client)
-        client.inbox = Inbox()
-        client.on("*", lambda event, *arguments: client.inbox.append((event, arguments)))
-        options = {"transports": ["websocket"], "wait_timeout": TIMEOUT} | options
-        await client.connect(self.url, auth=auth, **options)
-        return client
-
-    async def close(self):
-        for client in self.clients:
-            await leave(client)
-
-
-async def leave(client):
-    """Disconnect a plain client, and see to it that nothing of its connection is left."""
-    await client.shutdown()
-    if client.eio.read_loop_task:  # one that the server hung up on may not be through yet
-        await asyncio.wait([client.eio.read_loop_task], timeout=TIMEOUT)
-    if client.eio.ws:  # python-engineio leaves it open if writing fails before reading does
-        await client.eio.ws.close()
+from support.processes import Command, needed
+from support.servers import Servers, serving
+from support.waiting import PATIENCE, TIMEOUT
 
 
 @pytest_asyncio.fixture
-async def chat():
-    """A `ChatServer` that listens, as ``chat.url`` says."""
-    chat = ChatServer()
-    web = WebServer(chat.io)
-    await web.start()
-    chat.url = web.url
-    yield chat
-    await web.stop()
+async def server():
+    """A `Server` with a chat of the default options."""
+    async with serving() as server:
+        yield server
+
+
+@pytest.fixture
+def chat(server):
+    """The `ChatServer` of ``server``."""
+    return server.chat
+
+
+@pytest.fixture
+def connect(server):
+    """Connect plain clients to ``server``: ``await connect(auth)``."""
+    return server.connect
 
 
 @pytest_asyncio.fixture
-async def connect(chat):
-    """Connect plain clients to ``chat``: ``await connect(auth)``."""
-    clients = PlainClients(chat.url)
-    yield clients
-    await clients.close()
-
-
-async def flush(*clients):
-    """Wait until all that the clients sent, and all that was sent to them, has arrived.
-
-    Socket.IO keeps the order of one connection, so the answer to a last event proves that all
-    before it was handled; the second round brings what the first one set off.
-    """
-    for _ in range(2):
-        for client in clients:
-            await client.call("flush", timeout=TIMEOUT)
-
-
-async def eventually(condition, timeout=TIMEOUT):
-    """Wait until ``condition()`` is true, for what no acknowledgement can tell."""
-    async with asyncio.timeout(timeout):
-        while not condition():  # noqa: ASYNC110  (whatever it waits for tells nobody)
-            await asyncio.sleep(0.005)
-
-
-class Command:
-    """``python -m chatlib``, running; what it prints goes to files, which never block it."""
-
-    def __init__(self, folder, arguments, environment):
-        self._out, self._err = folder / "stdout", folder / "stderr"
-        with self._out.open("wb") as out, self._err.open("wb") as err:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "chatlib", *arguments],
-                stdout=out,
-                stderr=err,
-                # As a person has it: what is not flushed does not come.
-                env=os.environ
-                | {"PYTHONIOENCODING": "utf-8", "PYTHONUNBUFFERED": ""}
-                | environment,
-            )
-
-    @property
-    def lines(self):
-        return self._out.read_text("utf-8").splitlines()
-
-    @property
-    def errors(self):
-        return self._err.read_text("utf-8").splitlines()
-
-    @property
-    def url(self):
-        return self.lines[0].rpartition(" ")[2]
-
-    async def listening(self):
-        await eventually(lambda: self.lines or self._process.poll() is not None, PATIENCE)
-        assert self.lines, self.errors
-
-    async def ended(self):
-        """Return the exit status."""
-        await eventually(lambda: self._process.poll() is not None)
-        return self._process.returncode
-
-    def signal(self, signum):
-        self._process.send_signal(signum)
-
-    def kill(self):
-        self._process.kill()
-        self._process.wait(TIMEOUT)
+async def servers(tmp_path):
+    """Start servers that keep their messages in one file: ``await servers(**options)``."""
+    servers = Servers(tmp_path)
+    yield servers
+    await servers.stop()
 
 
 @pytest_asyncio.fixture
@@ -141,16 +48,46 @@ async def command(tmp_path):
     started = []
 
     async def start(*arguments, listening=True, **environment):
-        folder = tmp_path / str(len(started))
+        folder = tmp_path / f"command {len(started)}"
         folder.mkdir()
         started.append(Command(folder, arguments, environment))
         if listening:
-            await started[-1].listening()
+            await started[-1].printed()
         return started[-1]
 
     yield start
     for each in started:
         each.kill()
+
+
+@pytest.fixture(scope="session")
+def redis_url():
+    """A Redis server without a port, and without anything on disk."""
+    command = needed("redis-server")
+    # Not `tmp_path_factory`: the path of a Unix socket has to be short.
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "redis"
+        options = ["--port", "0", "--unixsocket", path, "--save", "", "--appendonly", "no"]
+        process = subprocess.Popen([command, *options], stdout=subprocess.DEVNULL, cwd=folder)
+        try:
+            wait_for_redis(path)
+            yield f"unix://{path}"
+        finally:
+            process.terminate()
+            process.wait(PATIENCE)
+
+
+def wait_for_redis(path):
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            with redis.Redis(unix_socket_path=str(path)) as client:
+                client.ping()
+        except redis.ConnectionError:
+            assert time.monotonic() < deadline, "Redis did not start"
+            time.sleep(0.01)
+        else:
+            return
 
 
 @pytest.fixture

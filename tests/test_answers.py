@@ -5,13 +5,14 @@ import json
 import logging
 
 import pytest
-from conftest import TIMEOUT, eventually
-from raw_clients import flush, staged
 
 from chatlib.answers import acknowledged
 from chatlib.limits import Limits
 from chatlib.members import Members
 from chatlib.messages import BadInputError
+from support.clients import flush
+from support.servers import serving
+from support.waiting import TIMEOUT, eventually
 
 ENDED = {"ok": False, "error": "This connection has ended."}
 
@@ -125,8 +126,8 @@ class TestAcknowledged:
 
 class TestOnTheWire:
     async def test_events_sent_without_waiting_are_handled_in_order(self):
-        async with staged(limits=Limits(burst=10_000)) as stage:
-            alice, bob = await stage.client(), await stage.client()
+        async with serving(limits=Limits(burst=10_000)) as server:
+            alice, bob = await server.client(), await server.client()
             rooms = [f"room {n}" for n in range(200)]
             for room in rooms:
                 text = json.dumps(room)
@@ -136,7 +137,7 @@ class TestOnTheWire:
                     f'42["leave-room",{text}]',
                 )
             await alice.call("leave-room", "last in turn")
-            groups = stage.chat.members[alice.sid].groups
+            groups = server.chat.members[alice.sid].groups
             assert groups == set()  # never left before it was joined: a hundred is the most
             await bob.call("join-room", "tea")
             bob.frames.clear()
@@ -147,9 +148,9 @@ class TestOnTheWire:
             assert heard == [*range(300)]
 
     async def test_a_member_hears_exactly_what_is_said_between_its_joining_and_leaving(self):
-        async with staged() as stage:
-            alice = await stage.client({"userId": "alice"})
-            tab = await stage.client({"userId": "alice"})
+        async with serving() as server:
+            alice = await server.client({"userId": "alice"})
+            tab = await server.client({"userId": "alice"})
             await alice.send('42["message",{"room":"tea","n":0}]')
             await flush(alice)
             await tab.send('42["join-room","tea"]')
@@ -164,25 +165,25 @@ class TestOnTheWire:
             assert heard == [1]
 
     async def test_the_order_holds_when_a_handler_takes_its_time(self, monkeypatch):
-        async with staged() as stage:
-            alice, bob = await stage.client(), await stage.client()
-            entered, entering = asyncio.Event(), stage.chat.io.enter_room
+        async with serving() as server:
+            alice, bob = await server.client(), await server.client()
+            entered, entering = asyncio.Event(), server.chat.io.enter_room
 
             async def enter_room(*arguments, **options):
                 await entered.wait()
                 await entering(*arguments, **options)
 
-            monkeypatch.setattr(stage.chat.io, "enter_room", enter_room)
+            monkeypatch.setattr(server.chat.io, "enter_room", enter_room)
             await alice.send(
                 '421["join-room","tea"]', '422["message","hi"]', '423["leave-room","tea"]'
             )
             await bob.call("flush")
-            await eventually(lambda: "room:tea" in stage.chat.members[alice.sid].groups)
+            await eventually(lambda: "room:tea" in server.chat.members[alice.sid].groups)
             assert (await bob.call("message", "meanwhile"))["ok"]
             entered.set()
             answers = [await alice.until(lambda f: f.startswith("43")) for _ in range(3)]
             assert [answer[2] for answer in answers] == ["1", "2", "3"]
-            assert not stage.chat.members[alice.sid].groups
+            assert not server.chat.members[alice.sid].groups
             await flush(bob)
             said = [f for f in bob.frames if "recieve" in f]
             assert ["meanwhile" in f for f in said] == [True, False]

@@ -9,14 +9,15 @@ import json
 import re
 
 import pytest
-from conftest import TIMEOUT, PlainClients, eventually
 from itsdangerous import URLSafeSerializer
-from raw_clients import flush, staged
 
 from chatlib.history import History
 from chatlib.identity import Passcode
 from chatlib.limits import Limits
 from chatlib.messages import CLIENT_EVENTS, RESERVED_EVENTS, BadInputError, read_auth
+from support.clients import PlainClients, flush
+from support.servers import serving
+from support.waiting import TIMEOUT, eventually
 
 NO_GROUP = "A room cannot have a name in the form of a socket id."
 NO_ROOM = "room must be non-empty text or a number."
@@ -27,8 +28,8 @@ BOTH = "A message has a room or a user, not both."
 class Scene:
     """Alice is the victim, bob her friend, mallory the attacker; all three were let in."""
 
-    def __init__(self, stage):
-        self.stage = stage
+    def __init__(self, server):
+        self.server = server
         self.names = {}
 
     async def begin(self):
@@ -39,7 +40,7 @@ class Scene:
             await client.call("join-room", "tea")
 
     async def enter(self, name, auth):
-        client = await self.stage.client(auth)
+        client = await self.server.client(auth)
         self.names[client.sid] = name
         return client
 
@@ -63,8 +64,8 @@ async def play(attack, harmless=None, **options):
     """Play the scene with an attack and without; return the first, for more to be said of it."""
     inboxes = []
     for act in (harmless, attack):
-        async with staged(**options) as stage:
-            scene = Scene(stage)
+        async with serving(**options) as server:
+            scene = Scene(server)
             await scene.begin()
             await scene.chat()
             if act:
@@ -152,12 +153,12 @@ class TestEavesdropping:
         assert log() == []
 
     async def test_number_rooms_of_a_user_with_a_number(self, log):
-        async with staged() as stage:
-            seven = await stage.client({"userId": 7})
-            mallory = await stage.client({"userId": "mallory"})
+        async with serving() as server:
+            seven = await server.client({"userId": 7})
+            mallory = await server.client({"userId": "mallory"})
             for room in (7, "7", 7.0, "user:7", "07", "7.0", wide("7")):
                 assert (await mallory.call("join-room", room))["ok"]
-            bob = await stage.client()
+            bob = await server.client()
             await bob.call("message", {"user": 7, "secret": 1})
             await bob.call("message", {"user": "7", "secret": 1})
             await flush(seven, mallory)
@@ -181,7 +182,7 @@ class TestEavesdropping:
         listener = []
 
         async def attack(scene):
-            client = await scene.stage.open()
+            client = await scene.server.open()
             listener.append(client)
             await client.send(
                 '40{"userId":"alice","name":"mallory"}',
@@ -196,14 +197,14 @@ class TestEavesdropping:
 
         inboxes = []
         for act in (Scene.chat, attack):
-            async with staged(identity=Slow()) as stage:
-                scene = Scene(stage)
+            async with serving(identity=Slow()) as server:
+                scene = Scene(server)
                 await scene.begin()
                 await act(scene)
                 await scene.chat()
                 inboxes.append([scene.inbox(scene.alice), scene.inbox(scene.bob)])
                 if listener:
-                    await stage.chat.io.emit(
+                    await server.chat.io.emit(
                         "after", to=None
                     )  # to all connections of python-socketio
         assert inboxes[0] == inboxes[1]
@@ -212,17 +213,17 @@ class TestEavesdropping:
 
     async def test_history_that_is_not_ones_own(self, log):
         """A reader may ask for it under each name; what comes was to everyone, or said in `tea`."""
-        async with staged(history=History(), identity=Passcode("tea", "s")) as stage:
-            alice = await stage.client({"passcode": "tea"})
+        async with serving(history=History(), identity=Passcode("tea", "s")) as server:
+            alice = await server.client({"passcode": "tea"})
             user = session_of(alice)["userId"]
-            bob = await stage.client({"passcode": "tea"})
+            bob = await server.client({"passcode": "tea"})
             await alice.call("join-room", "tea")
             for address in ({"user": user}, {"room": alice.sid}, {"room": "tea"}):
                 assert (await bob.call("message", {**address, "secret": 1}))["ok"]
             assert (await alice.call("message", {"user": session_of(bob)["userId"], "secret": 2}))[
                 "ok"
             ]
-            mallory = await stage.client({"passcode": "tea", "offset": 0})
+            mallory = await server.client({"passcode": "tea", "offset": 0})
             for room in (f"user:{user}", user, f"room:user:{user}", "everyone", "Tea"):
                 assert (await mallory.call("join-room", {"room": room, "offset": 0}))["ok"]
             for room in (alice.sid, [user], {"user": user}, None, [alice.sid, "tea"]):
@@ -232,7 +233,7 @@ class TestEavesdropping:
                 assert answer["error"] == "offset must be the id of a message, or 0."
             await flush(mallory)
             assert not any("secret" in frame for frame in mallory.frames)
-            refused = await stage.open()
+            refused = await server.open()
             answer = await refused.enter({"userId": user, "passcode": "tea", "offset": 0})
             assert answer == {"message": "A userId needs its token."}
             await flush(alice)
@@ -273,9 +274,9 @@ class TestForgery:
         assert log() == []
 
     async def test_of_the_sender_by_a_key_given_twice(self, log):
-        async with staged() as stage:
-            alice = await stage.client({"userId": "alice"})
-            mallory = await stage.client({"userId": "mallory"})
+        async with serving() as server:
+            alice = await server.client({"userId": "alice"})
+            mallory = await server.client({"userId": "mallory"})
             forged = (
                 '["message",{"user":"alice","from":"bob","from":{"userId":"bob"},"fr\\u006fm":1}]'
             )
@@ -331,7 +332,7 @@ class TestForgery:
     async def test_of_somebody_elses_acknowledgement(self, log, binary):
         async def ask(scene, forge):
             """The server asks alice; while she has not answered, mallory does."""
-            call = scene.stage.chat.io.call("who are you", to=scene.alice.sid, timeout=TIMEOUT)
+            call = scene.server.chat.io.call("who are you", to=scene.alice.sid, timeout=TIMEOUT)
             task = asyncio.create_task(call)
             question = await scene.alice.until(lambda frame: "who are you" in frame)
             number = question[2:].partition("[")[0]
@@ -402,14 +403,14 @@ class TestIdentity:
         return make
 
     async def refused(self, auth):
-        async with staged(identity=Passcode("open sesame", "the server's")) as stage:
-            friend = await stage.client({"passcode": "open sesame"})
-            mallory = await stage.open()
+        async with serving(identity=Passcode("open sesame", "the server's")) as server:
+            friend = await server.client({"passcode": "open sesame"})
+            mallory = await server.open()
             answer = await mallory.enter(auth)
             await flush(friend)
             await friend.call("message", {"user": "alice", "secret": 1})
             await friend.call("message", {"secret": 1})
-            assert len(stage.chat.members._members) == 1
+            assert len(server.chat.members) == 1
             assert not any("secret" in frame for frame in mallory.frames)
             return answer["message"]
 
@@ -432,8 +433,8 @@ class TestIdentity:
         assert await self.refused([]) in ("auth must be an object.", "This chat needs a passcode.")
 
     async def test_the_right_token_is_believed(self, token):
-        async with staged(identity=Passcode("open sesame", "the server's")) as stage:
-            alice = await stage.client({"token": token()})
+        async with serving(identity=Passcode("open sesame", "the server's")) as server:
+            alice = await server.client({"token": token()})
             assert session_of(alice)["userId"] == "alice"
 
     async def test_a_token_of_another_secret_or_purpose(self, token):
@@ -477,9 +478,9 @@ def victim_and_friend(log):
             await attack(scene)
             await scene.mallory.ended()
             await eventually(
-                lambda: scene.mallory.sid not in scene.stage.chat.io.manager.rooms["/"]
+                lambda: scene.mallory.sid not in scene.server.chat.io.manager.rooms["/"]
             )
-            assert scene.mallory.sid not in scene.stage.chat.members._members
+            assert scene.mallory.sid not in scene.server.chat.members
             assert scene.mallory.frames[-1] == "1"
 
         await play(to_the_end, **options)
@@ -549,7 +550,7 @@ class TestExhaustion:
                 answers += [await scene.mallory.answer_to(start + n) for n in range(1, 501)]
             assert [answer["ok"] for answer in answers] == [True] * 100 + [False] * 9900
             assert answers[-1]["error"] == "You may be in 100 rooms at once."
-            rooms = scene.stage.chat.io.manager.rooms["/"]
+            rooms = scene.server.chat.io.manager.rooms["/"]
             assert sum(str(room).startswith("room:room") for room in rooms) == 100
 
         await play(attack, limits=limits)
@@ -561,14 +562,14 @@ class TestExhaustion:
                 assert (await scene.bob.call("message", "x" * 60_000))["ok"]
 
         async def attack(scene):
-            slow = await scene.stage.wire(buffer=4096)
+            slow = await scene.server.wire(buffer=4096)
             slow.writer.transport.pause_reading()
             slow.send("40")
-            await eventually(lambda: len(scene.stage.chat.members._members) == 4)
-            [sid] = set(scene.stage.chat.members._members) - set(scene.names)
+            await eventually(lambda: len(scene.server.chat.members) == 4)
+            [sid] = set(scene.server.chat.members) - set(scene.names)
             scene.names[sid] = "slow"
             await talk(scene)
-            await eventually(lambda: sid not in scene.stage.chat.members._members)
+            await eventually(lambda: sid not in scene.server.chat.members)
 
         async def harmless(scene):
             await scene.enter("slow", None)
@@ -633,7 +634,7 @@ class TestConnections:
             for _ in range(4):
                 await scene.mallory.until(lambda frame: "Unable to connect" in frame)
             await flush(scene.mallory)
-            assert [*scene.stage.chat.io.manager.rooms] == ["/"]
+            assert [*scene.server.chat.io.manager.rooms] == ["/"]
 
         await play(attack)
         assert log() == []

@@ -7,27 +7,29 @@ import json
 
 import pytest
 import pytest_asyncio
-from conftest import TIMEOUT, eventually
 from engineio.payload import Payload
-from raw_clients import PATH, RawClient, flush, staged
 
 from chatlib import ChatServer
 from chatlib.circuit import _MeteredQueue
 from chatlib.limits import Limits
 from chatlib.messages import BadInputError, is_socket_id, read_auth
+from support.clients import flush
+from support.raw_clients import POLLING, WEBSOCKET
+from support.servers import serving
+from support.waiting import TIMEOUT, eventually
 
 NOT_SOCKET_IO = "it does not speak Socket.IO"
 
 
 @pytest_asyncio.fixture
-async def stage():
-    async with staged() as stage:
-        yield stage
+async def server():
+    async with serving() as server:
+        yield server
 
 
-async def bystanders(stage):
+async def bystanders(server):
     """Two clients in a room, and a function that returns what one hears of the other."""
-    alice, bob = await stage.client(), await stage.client()
+    alice, bob = await server.client(), await server.client()
     await bob.call("join-room", "tea")
     await flush(alice, bob)
     bob.frames.clear()
@@ -43,9 +45,9 @@ async def bystanders(stage):
     return alice, heard
 
 
-async def bare_post(stage, path, *head):
+async def bare_post(server, path, *head):
     """Begin a request on a bare connection, and return its two ends."""
-    host, port = stage.url.removeprefix("http://").split(":")
+    host, port = server.url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     writer.write("\r\n".join([f"POST {path} HTTP/1.1", "Host: x", *head, "", ""]).encode())
     return reader, writer
@@ -122,87 +124,87 @@ class TestFrames:
 
     @pytest.mark.parametrize("frame", ENGINE_FRAMES, ids=lambda frame: frame[:12])
     @pytest.mark.parametrize("accepted", [True, False])
-    async def test_of_no_engine_io_client(self, stage, log, frame, accepted):
-        _, heard = await bystanders(stage)
-        before = sorted(stage.ghosts)
-        mallory = await (stage.client() if accepted else stage.open())
+    async def test_of_no_engine_io_client(self, server, log, frame, accepted):
+        _, heard = await bystanders(server)
+        before = sorted(server.ghosts)
+        mallory = await (server.client() if accepted else server.open())
         who = mallory.sid if accepted else "a client at 127.0.0.1"
         await mallory.send(frame)
         await mallory.ended()
         assert log()[0].startswith(f"Hanging up on {who}: {NOT_SOCKET_IO}")
         assert len(log()) == 1
-        await eventually(lambda: sorted(stage.ghosts) == before)
+        await eventually(lambda: sorted(server.ghosts) == before)
         assert len(await heard()) == 1
 
     @pytest.mark.parametrize("frame", SOCKET_FRAMES, ids=lambda frame: str(frame[:20]))
-    async def test_of_no_socket_io_client(self, stage, log, frame):
-        _, heard = await bystanders(stage)
-        before = sorted(stage.ghosts)
-        mallory = await stage.client()
+    async def test_of_no_socket_io_client(self, server, log, frame):
+        _, heard = await bystanders(server)
+        before = sorted(server.ghosts)
+        mallory = await server.client()
         await mallory.send(frame)
         await mallory.ended()
         assert len(log()) == 1
         assert log()[0].startswith(f"Hanging up on {mallory.sid}: {NOT_SOCKET_IO}: ")
-        await eventually(lambda: sorted(stage.ghosts) == before)
+        await eventually(lambda: sorted(server.ghosts) == before)
         assert len(await heard()) == 1
 
-    async def test_the_offender_is_told_goodbye(self, stage, log):
-        mallory = await stage.client()
+    async def test_the_offender_is_told_goodbye(self, server, log):
+        mallory = await server.client()
         await mallory.send("zzz")
         await mallory.ended()
         assert mallory.frames[-1] == "1"
         assert mallory.websocket.close_code == 1000
 
-    async def test_what_comes_after_is_not_read(self, stage, log):
-        _, heard = await bystanders(stage)
-        mallory = await stage.client()
+    async def test_what_comes_after_is_not_read(self, server, log):
+        _, heard = await bystanders(server)
+        mallory = await server.client()
         await mallory.send("zzz", '42["message",{"room":"tea"}]', "40", "zzz", "40")
         await mallory.ended()
         assert len(await heard()) == 1
         assert len(log()) == 1
-        await eventually(lambda: len(stage.chat.io.environ) == 2)
-        assert len(stage.chat.io.manager.rooms["/"][None]) == 2
+        await eventually(lambda: len(server.chat.io.environ) == 2)
+        assert len(server.chat.io.manager.rooms["/"][None]) == 2
 
-    async def test_what_was_sent_with_it_is_not_even_looked_at(self, stage, log):
-        received, receive = [], stage.chat.io.eio.handlers["message"]
+    async def test_what_was_sent_with_it_is_not_even_looked_at(self, server, log):
+        received, receive = [], server.chat.io.eio.handlers["message"]
 
         async def note(session, data):
             received.append(data)
             await receive(session, data)
 
-        stage.chat.io.eio.on("message", note)
-        client = await stage.wire()
+        server.chat.io.eio.on("message", note)
+        client = await server.wire()
         client.send("40", "44", "40", '42["message"]')
-        await eventually(lambda: log() and not stage.ghosts)
+        await eventually(lambda: log() and not server.ghosts)
         assert received == ["0", "4"]
 
-    async def test_after_goodbye_nobody_is_let_in_again(self, stage, log):
+    async def test_after_goodbye_nobody_is_let_in_again(self, server, log):
         """python-socketio would, and would keep that socket for ever."""
-        mallory = await stage.client()
+        mallory = await server.client()
         await mallory.send("1", "40", "40")
         await mallory.ended()
-        await eventually(lambda: not stage.ghosts)
+        await eventually(lambda: not server.ghosts)
         assert log() == []
 
-    async def test_after_goodbye_the_connection_ends(self, stage):
+    async def test_after_goodbye_the_connection_ends(self, server):
         """python-engineio would hold it for 45 seconds, if the client does."""
-        client = await stage.wire()
+        client = await server.wire()
         client.send("40", "1")
         async with asyncio.timeout(TIMEOUT):
             await client.reader.read()  # to the end
 
-    async def test_who_is_hung_up_on_and_does_not_read_is_cut_off(self, stage, log):
+    async def test_who_is_hung_up_on_and_does_not_read_is_cut_off(self, server, log):
         """Its goodbye would wait for ever behind what it does not read."""
-        client = await stage.wire(buffer=4096)
+        client = await server.wire(buffer=4096)
         client.writer.transport.pause_reading()
         client.send("40")
-        await eventually(lambda: stage.chat.members._members)
-        [session] = stage.chat.io.eio.sockets.values()
+        await eventually(lambda: server.chat.members)
+        [session] = server.chat.io.eio.sockets.values()
         while session.queue.empty():
-            await stage.chat.io.emit("news", "x" * 60_000, to="everyone")
+            await server.chat.io.emit("news", "x" * 60_000, to="everyone")
             await asyncio.sleep(0)
         client.send("zzz")
-        await eventually(lambda: not stage.ghosts)
+        await eventually(lambda: not server.ghosts)
         assert len(log()) == 1
 
     @pytest.mark.parametrize(
@@ -214,55 +216,55 @@ class TestFrames:
             (b"\x82\xff\0\0\0\0\0\xff\xff\xff\0\0\0\0", "it sent a frame that is too long"),
         ],
     )
-    async def test_of_no_websocket(self, stage, log, payload, why):
-        client = await stage.wire()
+    async def test_of_no_websocket(self, server, log, payload, why):
+        client = await server.wire()
         client.send("40")
         client.writer.write(payload)
         async with asyncio.timeout(TIMEOUT):
             await client.reader.read()
-        await eventually(lambda: not stage.ghosts)
+        await eventually(lambda: not server.ghosts)
         [line] = log()
         assert line.startswith("Hanging up on ~")
         assert line.endswith(why)
 
     async def test_a_frame_that_is_too_long(self, log):
-        async with staged(limits=Limits(transport_bytes=10_000)) as stage:
-            mallory = await stage.client()
+        async with serving(limits=Limits(transport_bytes=10_000)) as server:
+            mallory = await server.client()
             await mallory.send("42" + json.dumps(["message", "x" * 10_000]))
             await mallory.ended()
             assert log() == [f"Hanging up on {mallory.sid}: it sent a frame that is too long"]
-            await eventually(lambda: not stage.ghosts)
+            await eventually(lambda: not server.ghosts)
 
-    async def test_a_broken_handshake_leaves_no_ghost(self, stage, log):
+    async def test_a_broken_handshake_leaves_no_ghost(self, server, log):
         headers = {"Connection": "Upgrade", "Upgrade": "websocket"}
-        status, _ = await stage.get(f"{PATH}websocket", headers=headers)
+        status, _ = await server.get(WEBSOCKET, headers=headers)
         assert status == 400
         assert len(log()) == 1
-        await eventually(lambda: not stage.ghosts)
+        await eventually(lambda: not server.ghosts)
 
     async def test_the_log_of_python_engineio_is_ours(self):
         assert ChatServer().io.eio.logger.name == "chatlib.engineio"
 
 
 class TestAttachments:
-    async def test_that_never_come_hold_up_nobody(self, stage, log):
-        _, heard = await bystanders(stage)
-        mallory = await stage.client()
+    async def test_that_never_come_hold_up_nobody(self, server, log):
+        _, heard = await bystanders(server)
+        mallory = await server.client()
         await mallory.send('451-["message",{"_placeholder":true,"num":0}]')
         assert len(await heard()) == 1
         await mallory.websocket.close()
-        await eventually(lambda: len(stage.chat.io.environ) == 2)
-        assert not stage.chat.io._binary_packet
+        await eventually(lambda: len(server.chat.io.environ) == 2)
+        assert not server.incomplete
         assert log() == []
 
-    async def test_a_text_frame_in_place_of_one(self, stage, log):
-        mallory = await stage.client()
+    async def test_a_text_frame_in_place_of_one(self, server, log):
+        mallory = await server.client()
         await mallory.send('451-["message",{"_placeholder":true,"num":0}]', '42["message",1]')
         await mallory.ended()
         assert log()[0].endswith("An attachment must be binary.")
 
-    async def test_more_than_announced(self, stage, log):
-        mallory = await stage.client()
+    async def test_more_than_announced(self, server, log):
+        mallory = await server.client()
         await mallory.send('451-["message",{"_placeholder":true,"num":0}]', b"a", b"b")
         await mallory.ended()
         assert len(log()) == 1
@@ -270,52 +272,52 @@ class TestAttachments:
     @pytest.mark.parametrize("size", [0, 2000])
     async def test_without_end(self, log, size):
         """Ten digits of attachments, each of no bytes or of many."""
-        async with staged(limits=Limits(transport_bytes=10_000)) as stage:
-            mallory = await stage.client()
+        async with serving(limits=Limits(transport_bytes=10_000)) as server:
+            mallory = await server.client()
             await mallory.send('459999999999-["message"]', *[bytes(size)] * 101)
             await mallory.ended()
             assert log()[0].endswith("The attachments are too long.")
-            await eventually(lambda: not stage.ghosts)
+            await eventually(lambda: not server.ghosts)
 
-    async def test_for_a_socket_that_is_not_let_in(self, stage, log):
-        mallory = await stage.open()
+    async def test_for_a_socket_that_is_not_let_in(self, server, log):
+        mallory = await server.open()
         await mallory.send('451-["message",{"_placeholder":true,"num":0}]')
         await mallory.ended()
         assert log()[0].endswith("Unexpected binary packet")
 
-    async def test_a_refused_event_with_none_does_not_wait_for_any(self, stage):
-        alice = await stage.client()
+    async def test_a_refused_event_with_none_does_not_wait_for_any(self, server):
+        alice = await server.client()
         await alice.send('450-1["message",1e999]')
         assert await alice.answer_to(1) == {"ok": False, "error": "A number must be finite."}
         assert (await alice.call("message", "still there"))["ok"]
 
 
 class TestConnecting:
-    async def test_twice(self, stage, log):
-        alice = await stage.client()
+    async def test_twice(self, server, log):
+        alice = await server.client()
         await alice.send("40", "40")
         for _ in range(2):
             await alice.until(lambda frame: frame == '44"Unable to connect"')
         assert (await alice.call("message", "still there"))["ok"]
         assert log() == []
 
-    async def test_to_a_second_namespace(self, stage, log):
-        alice = await stage.client()
+    async def test_to_a_second_namespace(self, server, log):
+        alice = await server.client()
         await alice.send("40/admin,", '42/admin,1["message","hi"]', "41/admin,")
         await alice.until(lambda frame: frame == '44/admin,"Unable to connect"')
         assert (await alice.call("message", "still there"))["ok"]
-        assert list(stage.chat.io.manager.rooms) == ["/"]
+        assert list(server.chat.io.manager.rooms) == ["/"]
         assert log() == []
 
-    async def test_acknowledgements_of_what_nobody_asked(self, stage, log):
-        alice = await stage.client()
+    async def test_acknowledgements_of_what_nobody_asked(self, server, log):
+        alice = await server.client()
         await alice.send("431[]", "4399[1]", '461-7[{"_placeholder":true,"num":0}]', b"x")
         assert (await alice.call("message", "still there"))["ok"]
         assert log() == []
 
-    async def test_the_acknowledgement_of_another_client(self, stage, log):
-        alice, mallory = await stage.client(), await stage.client()
-        call = asyncio.create_task(stage.chat.io.call("who", to=alice.sid, timeout=TIMEOUT))
+    async def test_the_acknowledgement_of_another_client(self, server, log):
+        alice, mallory = await server.client(), await server.client()
+        call = asyncio.create_task(server.chat.io.call("who", to=alice.sid, timeout=TIMEOUT))
         frame = await alice.until(lambda frame: '["who"]' in frame)
         number = frame[2:].partition("[")[0]
         await mallory.send(f'43{number}["mallory"]')
@@ -326,14 +328,14 @@ class TestConnecting:
 
     async def test_what_a_waiting_client_sends_meanwhile_is_not_handled(self, log):
         identity = SlowIdentity()
-        async with staged(identity=identity) as stage:
-            path = await stage.poller()
-            asking = asyncio.create_task(stage.post(path, "40"))
+        async with serving(identity=identity) as server:
+            path = await server.poller()
+            asking = asyncio.create_task(server.post(path, "40"))
             await identity.asked.wait()
-            assert (await stage.post(path, '421["message","early"]\x1e40'))[0] == 200
+            assert (await server.post(path, '421["message","early"]\x1e40'))[0] == 200
             identity.answer.set()
             assert (await asking)[0] == 200
-            frames = (await stage.get(path))[1].split("\x1e")
+            frames = (await server.get(path))[1].split("\x1e")
             assert frames[0] == '44"Unable to connect"'  # of the second 40
             assert frames[1].startswith('40{"sid"')
             assert not any("early" in frame for frame in frames)
@@ -342,71 +344,71 @@ class TestConnecting:
     async def test_who_leaves_while_it_is_let_in_is_not_kept(self, log, accept):
         """python-socketio would keep it for ever: it was not in when it left."""
         identity = SlowIdentity(accept=accept)
-        async with staged(identity=identity) as stage:
-            path = await stage.poller()
-            asking = asyncio.create_task(stage.post(path, "40"))
+        async with serving(identity=identity) as server:
+            path = await server.poller()
+            asking = asyncio.create_task(server.post(path, "40"))
             await identity.asked.wait()
             pending = '451-["message",{"_placeholder":true,"num":0}]'
-            assert (await stage.post(path, f"{pending}"))[0] == 200
-            assert (await stage.post(path, "1"))[0] == 200
+            assert (await server.post(path, f"{pending}"))[0] == 200
+            assert (await server.post(path, "1"))[0] == 200
             identity.answer.set()
             await asking
-            await eventually(lambda: not stage.ghosts)
+            await eventually(lambda: not server.ghosts)
         assert log() == []
 
     @pytest.mark.parametrize("registered", ["by the chat", "by a decorator"])
     async def test_whose_request_breaks_off_meanwhile_is_not_let_in(self, log, registered):
         """python-socketio takes a check that was cancelled for one that was passed."""
         identity = SlowIdentity()
-        async with staged(identity=identity) as stage:
+        async with serving(identity=identity) as server:
             if registered == "by a decorator":
 
-                @stage.chat.io.on("connect")
+                @server.chat.io.on("connect")
                 async def check(sid, environ, auth):
                     await identity.identify(sid, auth, "")
 
-            path = await stage.poller()
-            before = len(stage.web._connections())
-            _, writer = await bare_post(stage, path, "Content-Length: 2", "", "40")
+            path = await server.poller()
+            before = len(server.web._connections())
+            _, writer = await bare_post(server, path, "Content-Length: 2", "", "40")
             await identity.asked.wait()
             await close(writer)
-            await eventually(lambda: len(stage.web._connections()) == before)
-            assert (await stage.get(path))[1] == '44{"message":"The connection broke off."}'
-            assert not stage.chat.io.manager.rooms
-            await stage.post(path, "1")
-            assert not stage.ghosts
+            await eventually(lambda: len(server.web._connections()) == before)
+            assert (await server.get(path))[1] == '44{"message":"The connection broke off."}'
+            assert not server.chat.io.manager.rooms
+            await server.post(path, "1")
+            assert not server.ghosts
         assert log() == []
 
     @pytest.mark.parametrize("accept", [True, False])
     async def test_whose_connection_is_lost_meanwhile_is_not_kept(self, log, accept):
         identity = SlowIdentity(accept=accept)
-        async with staged(identity=identity) as stage:
-            client = await stage.wire()
+        async with serving(identity=identity) as server:
+            client = await server.wire()
             client.send("40")
             await identity.asked.wait()
             client.writer.transport.abort()
-            await eventually(lambda: not stage.web._connections())
+            await eventually(lambda: not server.web._connections())
             identity.answer.set()
-            await eventually(lambda: not stage.ghosts)
+            await eventually(lambda: not server.ghosts)
         assert log() == []
 
     async def test_who_waits_when_the_server_stops_holds_it_up_no_longer(self, log):
         identity = SlowIdentity()
-        async with staged(identity=identity) as stage:
-            client = await stage.wire()
+        async with serving(identity=identity) as server:
+            client = await server.wire()
             client.send("40")
             await identity.asked.wait()
         assert log() == []  # and no task is left, as after every test
 
-    async def test_a_connect_handler_that_fails_leaves_no_ghost(self, stage, caplog):
+    async def test_a_connect_handler_that_fails_leaves_no_ghost(self, server, caplog):
         async def fail(sid, environ, auth):
             raise OSError("the disk is full")
 
-        stage.chat.io.on("connect", fail)
-        client = await stage.open()
+        server.chat.io.on("connect", fail)
+        client = await server.open()
         await client.send("40")
         await client.ended()
-        await eventually(lambda: not stage.ghosts)
+        await eventually(lambda: not server.ghosts)
         errors = [record for record in caplog.records if record.exc_info]
         assert [record.getMessage() for record in errors] == ["A handler failed"]  # said once
 
@@ -431,47 +433,47 @@ class SlowIdentity:
 
 class TestPolling:
     @pytest.mark.parametrize("body", ["", "zzz", *ENGINE_FRAMES[3:], "5", "2probe", "1\x1e40"])
-    async def test_rubbish_is_refused_and_ends_the_session(self, stage, log, body):
-        _, heard = await bystanders(stage)
-        before = sorted(stage.ghosts)
-        path = await stage.poller()
-        status, text = await stage.post(path, body.encode())
+    async def test_rubbish_is_refused_and_ends_the_session(self, server, log, body):
+        _, heard = await bystanders(server)
+        before = sorted(server.ghosts)
+        path = await server.poller()
+        status, text = await server.post(path, body.encode())
         if body in ("b", "40\x1e40"):  # by the rules of Engine.IO
             assert status == 200
             return
         assert (status, text[:9]) == (400, "Refused: ")
         assert len(log()) == 1
-        assert sorted(stage.ghosts) == before
-        assert (await stage.get(path))[0] == 400  # there is no such session any more
+        assert sorted(server.ghosts) == before
+        assert (await server.get(path))[0] == 400  # there is no such session any more
         assert len(await heard()) == 1
 
     @pytest.mark.parametrize("body", [b"\xff\xfe", b"40\x1e\xff"])
-    async def test_text_that_is_not_utf_8(self, stage, log, body):
-        path = await stage.poller()
-        assert await stage.post(path, body) == (400, "Refused: its text is not UTF-8.")
-        assert not stage.ghosts
+    async def test_text_that_is_not_utf_8(self, server, log, body):
+        path = await server.poller()
+        assert await server.post(path, body) == (400, "Refused: its text is not UTF-8.")
+        assert not server.ghosts
 
-    async def test_too_many_packets_are_refused_with_the_number(self, stage, log):
-        path = await stage.poller()
-        status, text = await stage.post(path, "\x1e".join(["40", *["3"] * 64]))
+    async def test_too_many_packets_are_refused_with_the_number(self, server, log):
+        path = await server.poller()
+        status, text = await server.post(path, "\x1e".join(["40", *["3"] * 64]))
         assert status == 400
         assert text == "Refused: it sent 65 packets in one request, and 64 are allowed."
-        assert not stage.ghosts
+        assert not server.ghosts
 
-    async def test_as_many_as_allowed_are_all_handled(self, stage):
-        path = await stage.poller()
+    async def test_as_many_as_allowed_are_all_handled(self, server):
+        path = await server.poller()
         events = [f'42{number}["nonsense"]' for number in range(1, 64)]
-        assert await stage.post(path, "\x1e".join(["40", *events])) == (200, "OK")
+        assert await server.post(path, "\x1e".join(["40", *events])) == (200, "OK")
         text = ""
         while text.count('"ok":false') < 63:
-            page = (await stage.get(path))[1]
+            page = (await server.get(path))[1]
             assert page.count("\x1e") < 16  # more than a polling client in Python reads
             text += page
-        assert stage.ghosts
+        assert server.ghosts
 
-    async def test_a_long_request_is_read_to_its_end(self, stage):
+    async def test_a_long_request_is_read_to_its_end(self, server):
         """python-engineio reads the first piece of it, and takes that for all."""
-        path = await stage.poller()
+        path = await server.poller()
         events = [f'42{number}["message","{"x" * 30_000}"]' for number in range(1, 31)]
 
         async def pieces():
@@ -480,26 +482,26 @@ class TestPolling:
                 yield body[start : start + 50_000]
                 await asyncio.sleep(0)
 
-        assert await stage.post(path, pieces()) == (200, "OK")
+        assert await server.post(path, pieces()) == (200, "OK")
         text = ""
         while text.count('"ok":true') < 30:
-            text += (await stage.get(path))[1]
+            text += (await server.get(path))[1]
 
-    async def test_a_request_that_is_too_long(self, stage, log):
-        path = await stage.poller()
-        status, text = await stage.post(path, b"4" * 1_000_001)
+    async def test_a_request_that_is_too_long(self, server, log):
+        path = await server.poller()
+        status, text = await server.post(path, b"4" * 1_000_001)
         assert (status, text) == (400, "Refused: it sent a request that is too long.")
-        assert not stage.ghosts
+        assert not server.ghosts
 
-    async def test_a_client_that_vanishes_in_the_middle_of_a_request(self, stage, log):
-        path = await stage.poller()
-        before = len(stage.web._connections())
-        reader, writer = await bare_post(stage, path, "Content-Length: 99", "Expect: 100-continue")
+    async def test_a_client_that_vanishes_in_the_middle_of_a_request(self, server, log):
+        path = await server.poller()
+        before = len(server.web._connections())
+        reader, writer = await bare_post(server, path, "Content-Length: 99", "Expect: 100-continue")
         async with asyncio.timeout(TIMEOUT):
             assert b"100" in await reader.readline()  # now the server reads the rest
         await close(writer)
-        await eventually(lambda: len(stage.web._connections()) == before)
-        assert await stage.post(path, "40") == (200, "OK")  # its session does not mind
+        await eventually(lambda: len(server.web._connections()) == before)
+        assert await server.post(path, "40") == (200, "OK")  # its session does not mind
         assert log() == []
 
     @pytest.mark.parametrize(
@@ -512,187 +514,188 @@ class TestPolling:
             "Transfer-Encoding: chunked\r\n\r\nZZ",
         ],
     )
-    async def test_what_is_no_http(self, stage, log, head):
-        path = await stage.poller()
-        reader, writer = await bare_post(stage, path, head)
+    async def test_what_is_no_http(self, server, log, head):
+        path = await server.poller()
+        reader, writer = await bare_post(server, path, head)
         async with asyncio.timeout(TIMEOUT):
             assert b"400" in await reader.readline()
         await close(writer)
-        assert await stage.post(path, "40") == (200, "OK")
+        assert await server.post(path, "40") == (200, "OK")
         assert set(log()) <= {"Error handling request from 127.0.0.1: it does not speak HTTP"}
 
     @pytest.mark.parametrize("query", ["sid=nobody", "sid=a&sid=b", "sid=%0aforged"])
-    async def test_an_unknown_session(self, stage, log, query):
+    async def test_an_unknown_session(self, server, log, query):
         for _ in range(2):
-            status, text = await stage.get(f"{PATH}polling&{query}")
+            status, text = await server.get(f"{POLLING}&{query}")
             assert (status, text) == (400, "Refused: it has no such session.")
-            status, text = await stage.post(f"{PATH}polling&{query}", "40")
+            status, text = await server.post(f"{POLLING}&{query}", "40")
             assert (status, text) == (400, "Refused: it has no such session.")
         assert set(log()) == {"Refusing a request from 127.0.0.1: it has no such session"}
 
-    async def test_jsonp_is_not_spoken(self, stage, log):
-        assert await stage.get(f"{PATH}polling&j=0") == (400, "Refused: it speaks JSONP.")
-        path = await stage.poller()
-        assert (await stage.post(f"{path}&j=0", "d=40"))[0] == 400
-        assert not stage.ghosts
+    async def test_jsonp_is_not_spoken(self, server, log):
+        assert await server.get(f"{POLLING}&j=0") == (400, "Refused: it speaks JSONP.")
+        path = await server.poller()
+        assert (await server.post(f"{path}&j=0", "d=40"))[0] == 400
+        assert not server.ghosts
 
     @pytest.mark.parametrize(
-        "path", ["/socket.io/?EIO=3&transport=polling", f"{PATH}carrier-pigeon", f"{PATH}websocket"]
+        "path",
+        [
+            "/socket.io/?EIO=3&transport=polling",
+            POLLING.replace("polling", "carrier-pigeon"),
+            WEBSOCKET,
+        ],
     )
-    async def test_another_protocol_is_refused(self, stage, path):
-        assert (await stage.get(path))[0] == 400
-        assert not stage.ghosts
+    async def test_another_protocol_is_refused(self, server, path):
+        assert (await server.get(path))[0] == 400
+        assert not server.ghosts
 
-    async def test_a_bad_packet_of_socket_io_ends_the_session(self, stage, log):
-        path = await stage.poller()
-        await stage.post(path, "40\x1e44")
+    async def test_a_bad_packet_of_socket_io_ends_the_session(self, server, log):
+        path = await server.poller()
+        await server.post(path, "40\x1e44")
         assert len(log()) == 1
-        assert not stage.ghosts
-        assert (await stage.get(path))[0] == 400
+        assert not server.ghosts
+        assert (await server.get(path))[0] == 400
 
-    async def test_what_comes_after_a_bad_packet_lets_nobody_in(self, stage, log):
-        path = await stage.poller()
-        await stage.post(path, "44\x1e40\x1e40")
-        assert not stage.ghosts
+    async def test_what_comes_after_a_bad_packet_lets_nobody_in(self, server, log):
+        path = await server.poller()
+        await server.post(path, "44\x1e40\x1e40")
+        assert not server.ghosts
         assert len(log()) == 1
 
-    async def test_a_goodbye_leaves_no_ghost(self, stage, log):
-        path = await stage.poller()
-        assert await stage.post(path, "40") == (200, "OK")
-        assert await stage.post(path, "1") == (200, "OK")
-        assert not stage.ghosts
+    async def test_a_goodbye_leaves_no_ghost(self, server, log):
+        path = await server.poller()
+        assert await server.post(path, "40") == (200, "OK")
+        assert await server.post(path, "1") == (200, "OK")
+        assert not server.ghosts
         assert log() == []
 
 
 class TestUpgrade:
-    async def upgrading(self, stage, path):
-        websocket = await stage.session.ws_connect(path.replace("polling", "websocket"))
-        return RawClient(websocket)
-
-    async def test_by_the_rules(self, stage, log):
-        path = await stage.poller()
-        await stage.post(path, "40")
-        client = await self.upgrading(stage, path)
+    async def test_by_the_rules(self, server, log):
+        path = await server.poller()
+        await server.post(path, "40")
+        client = await server.upgrading(path)
         await client.send("2probe")
         assert await client.receive() == "3probe"
-        await stage.get(path)
+        await server.get(path)
         await client.send("5")
         assert (await client.call("message", "hi"))["ok"]
         assert log() == []
 
     @pytest.mark.parametrize("frames", [["zzz"], ["2probe", "zzz"], ["2probe", "5", "zzz"]])
-    async def test_broken_off_by_rubbish_ends_the_session(self, stage, log, frames):
-        path = await stage.poller()
-        client = await self.upgrading(stage, path)
+    async def test_broken_off_by_rubbish_ends_the_session(self, server, log, frames):
+        path = await server.poller()
+        client = await server.upgrading(path)
         await client.send(*frames)
         await client.ended()
-        await eventually(lambda: not stage.ghosts)
+        await eventually(lambda: not server.ghosts)
         assert len(log()) == 1
 
-    async def test_broken_off_by_the_network_goes_on_by_polling(self, stage, log):
+    async def test_broken_off_by_the_network_goes_on_by_polling(self, server, log):
         """python-engineio would answer every poll with nothing from then on."""
-        path = await stage.poller()
-        await stage.post(path, "40")
-        client = await self.upgrading(stage, path)
+        path = await server.poller()
+        await server.post(path, "40")
+        client = await server.upgrading(path)
         await client.websocket.close()
-        await eventually(lambda: not stage.chat.io._gate.transports)
-        assert (await stage.get(path))[1].startswith('40{"sid"')
+        await eventually(lambda: not server.transports)
+        assert (await server.get(path))[1].startswith('40{"sid"')
 
-    async def test_two_at_a_time(self, stage, log):
-        path = await stage.poller()
-        first = await self.upgrading(stage, path)
+    async def test_two_at_a_time(self, server, log):
+        path = await server.poller()
+        first = await server.upgrading(path)
         await first.send("2probe")
         assert await first.receive() == "3probe"
-        status, _ = await stage.get(
+        status, _ = await server.get(
             path.replace("polling", "websocket"),
             headers={"Connection": "Upgrade", "Upgrade": "websocket"},
         )
         assert status == 400
         await first.ended()
-        await eventually(lambda: not stage.ghosts)
+        await eventually(lambda: not server.ghosts)
 
 
 class TestSlowReader:
     LIMITS = Limits(unread_bytes=500_000)
 
-    def held(self, stage):
+    def held(self, server):
         """What the server's memory holds for the slowest reader: its queue and its buffer."""
-        queues = [sum(queue_sizes(each)) for each in stage.chat.io.eio.sockets.values()]
-        buffers = [each.get_write_buffer_size() for each in stage.chat.io._gate.transports.values()]
+        queues = [sum(queue_sizes(each)) for each in server.chat.io.eio.sockets.values()]
+        buffers = [each.get_write_buffer_size() for each in server.transports]
         return max(queues, default=0) + max(buffers, default=0)
 
-    async def slow_reader(self, stage):
-        client = await stage.wire(buffer=4096)
+    async def slow_reader(self, server):
+        client = await server.wire(buffer=4096)
         client.writer.transport.pause_reading()
         client.send("40")
-        await eventually(lambda: len(stage.chat.members._members) == 2)
+        await eventually(lambda: len(server.chat.members) == 2)
         return client
 
     async def test_is_hung_up_on_before_it_holds_more_than_allowed(self, log):
-        async with staged(limits=self.LIMITS) as stage:
-            alice = await stage.client()
-            await self.slow_reader(stage)
-            [sid] = set(stage.chat.members._members) - {alice.sid}
+        async with serving(limits=self.LIMITS) as server:
+            alice = await server.client()
+            await self.slow_reader(server)
+            [sid] = set(server.chat.members) - {alice.sid}
             most = 0
             async with asyncio.timeout(TIMEOUT * 4):
                 while not log():
                     assert (await alice.call("message", "x" * 60_000)) == {"ok": True}
-                    most = max(most, self.held(stage))
+                    most = max(most, self.held(server))
             assert log() == [
                 f"Hanging up on {sid}: it reads too slowly, and more than 500000 bytes wait"
             ]
             assert 400_000 < most < 500_000 + 4 * 65_536
-            await eventually(lambda: len(stage.chat.io.eio.sockets) == 1)
-            assert list(stage.chat.members._members) == [alice.sid]
-            await eventually(lambda: len(stage.chat.io._gate.transports) == 1)
+            await eventually(lambda: len(server.chat.io.eio.sockets) == 1)
+            assert list(server.chat.members) == [alice.sid]
+            await eventually(lambda: len(server.transports) == 1)
             assert (await alice.call("message", "hi")) == {"ok": True}
 
     async def test_of_many_small_packets_too(self, log):
         """A short packet takes more memory than its text."""
-        async with staged(limits=Limits(unread_bytes=200_000)) as stage:
-            alice = await stage.client()
-            await self.slow_reader(stage)
-            [sid] = set(stage.chat.members._members) - {alice.sid}
-            slow = stage.chat.io.eio.sockets[stage.chat.io.manager.eio_sid_from_sid(sid, "/")]
+        async with serving(limits=Limits(unread_bytes=200_000)) as server:
+            alice = await server.client()
+            await self.slow_reader(server)
+            [sid] = set(server.chat.members) - {alice.sid}
+            slow = server.chat.io.eio.sockets[server.chat.io.manager.eio_sid_from_sid(sid, "/")]
             while sum(queue_sizes(slow)) < 100_000:  # until its connection takes no more
-                await stage.chat.io.emit("x", "x" * 60_000, to=sid)
+                await server.chat.io.emit("x", "x" * 60_000, to=sid)
                 await flush(alice)
             for _ in range(2000):
-                await stage.chat.io.emit("x", to=sid)
+                await server.chat.io.emit("x", to=sid)
             assert "it reads too slowly" in log()[0]
 
     async def test_that_polls_and_stops_polling(self, log):
-        async with staged(limits=self.LIMITS) as stage:
-            alice = await stage.client()
-            path = await stage.poller()
-            await stage.post(path, "40")
+        async with serving(limits=self.LIMITS) as server:
+            alice = await server.client()
+            path = await server.poller()
+            await server.post(path, "40")
             while not log():
                 assert (await alice.call("message", "x" * 60_000)) == {"ok": True}
-                assert self.held(stage) < 600_000
+                assert self.held(server) < 600_000
             assert "it reads too slowly" in log()[0]
-            assert list(stage.chat.members._members) == [alice.sid]
-            assert len(stage.chat.io.eio.sockets) == 1
-            assert (await stage.get(path))[0] == 400
+            assert list(server.chat.members) == [alice.sid]
+            assert len(server.chat.io.eio.sockets) == 1
+            assert (await server.get(path))[0] == 400
 
     async def test_after_an_upgrade(self, log):
         """The connection to cut is then not the one that the session began on."""
-        async with staged(limits=self.LIMITS) as stage:
-            alice = await stage.client()
-            path = await stage.poller()
-            await stage.post(path, "40")
+        async with serving(limits=self.LIMITS) as server:
+            alice = await server.client()
+            path = await server.poller()
+            await server.post(path, "40")
             upgraded = path.replace("polling", "websocket")
-            slow = await stage.wire(upgraded, buffer=4096)
+            slow = await server.wire(upgraded, buffer=4096)
             slow.send("2probe")
-            await stage.get(path)
+            await server.get(path)
             slow.send("5")
             slow.writer.transport.pause_reading()
             while not log():
                 assert (await alice.call("message", "x" * 60_000)) == {"ok": True}
-            await eventually(lambda: len(stage.chat.io._gate.transports) == 1)
+            await eventually(lambda: len(server.transports) == 1)
 
     async def test_who_reads_is_not_hung_up_on(self, log):
-        async with staged(limits=self.LIMITS) as stage:
-            alice, bob = await stage.client(), await stage.client()
+        async with serving(limits=self.LIMITS) as server:
+            alice, bob = await server.client(), await server.client()
 
             async def read():
                 return [await bob.until(lambda frame: "x" * 100 in frame) for _ in range(40)]
@@ -749,39 +752,39 @@ class TestMeteredQueue:
             except asyncio.QueueEmpty:
                 return items
 
-    async def test_python_engineio_uses_it(self, stage):
-        await stage.client()
-        [session] = stage.chat.io.eio.sockets.values()
+    async def test_python_engineio_uses_it(self, server):
+        await server.client()
+        [session] = server.chat.io.eio.sockets.values()
         assert isinstance(session.queue, _MeteredQueue)
 
 
 class TestCircuit:
-    async def test_ids_cannot_be_guessed_and_have_their_form(self, stage):
-        ids = {(await stage.client()).sid for _ in range(5)}
+    async def test_ids_cannot_be_guessed_and_have_their_form(self, server):
+        ids = {(await server.client()).sid for _ in range(5)}
         assert len(ids) == 5
         assert all(map(is_socket_id, ids))
-        assert not ids & set(stage.chat.io.eio.sockets)  # the id of the session is another secret
+        assert not ids & set(server.chat.io.eio.sockets)  # the id of the session is another secret
         assert len(base64.urlsafe_b64decode(f"{ids.pop()[1:]}==")) == 16
 
-    async def test_drained_waits_for_a_reader(self, stage):
-        alice = await stage.client()
+    async def test_drained_waits_for_a_reader(self, server):
+        alice = await server.client()
         for _ in range(50):
-            await stage.chat.io.emit("news", "x" * 10_000, to=alice.sid)
-        await stage.chat.io.drained(alice.sid)
-        [session] = stage.chat.io.eio.sockets.values()
+            await server.chat.io.emit("news", "x" * 10_000, to=alice.sid)
+        await server.chat.io.drained(alice.sid)
+        [session] = server.chat.io.eio.sockets.values()
         assert session.queue.empty()
 
-    async def test_drained_does_not_wait_for_who_never_reads(self, stage, monkeypatch):
+    async def test_drained_does_not_wait_for_who_never_reads(self, server, monkeypatch):
         monkeypatch.setattr("chatlib.circuit._DRAIN", 0.01)
-        path = await stage.poller()
-        await stage.post(path, "40")
-        [sid] = stage.chat.members._members
+        path = await server.poller()
+        await server.post(path, "40")
+        [sid] = server.chat.members
         async with asyncio.timeout(TIMEOUT):
-            await stage.chat.io.drained(sid)
+            await server.chat.io.drained(sid)
 
-    async def test_drained_of_nobody(self, stage):
+    async def test_drained_of_nobody(self, server):
         async with asyncio.timeout(TIMEOUT):
-            await stage.chat.io.drained("nobody")
+            await server.chat.io.drained("nobody")
 
     def test_packets_of_a_request_are_as_many_as_the_limit_allows(self):
         ChatServer(limits=Limits(packets_per_request=70))
@@ -793,27 +796,27 @@ class TestCircuit:
         driver = ChatServer().io.eio._async
         assert {"translate_request", "websocket"} <= set(driver)
 
-    async def test_a_server_that_disconnects_a_client_ends_its_connection(self, stage, log):
-        client = await stage.wire()  # which does nothing when it is told goodbye
+    async def test_a_server_that_disconnects_a_client_ends_its_connection(self, server, log):
+        client = await server.wire()  # which does nothing when it is told goodbye
         client.send("40")
-        await eventually(lambda: stage.chat.io.eio.sockets)
-        [session] = stage.chat.io.eio.sockets
-        await stage.chat.io.eio.disconnect(session)
+        await eventually(lambda: server.chat.io.eio.sockets)
+        [session] = server.chat.io.eio.sockets
+        await server.chat.io.eio.disconnect(session)
         heard = b""
         async with asyncio.timeout(TIMEOUT):
             with contextlib.suppress(ConnectionError):  # cut, in the end
                 while data := await client.reader.read(1000):
                     heard += data
         assert b"\x81\x011" in heard  # goodbye
-        await eventually(lambda: not stage.ghosts)
+        await eventually(lambda: not server.ghosts)
 
-    async def test_who_has_gone_is_not_pinged(self, stage):
+    async def test_who_has_gone_is_not_pinged(self, server):
         """For 25 seconds python-engineio would hold all that it had of them."""
 
         def pings():
             return [task for task in asyncio.all_tasks() if "_send_ping" in str(task.get_coro())]
 
-        clients = [await stage.client() for _ in range(3)]
+        clients = [await server.client() for _ in range(3)]
         assert len(pings()) == 3
         for client in clients:
             await client.websocket.close()

@@ -5,25 +5,20 @@ import sqlite3
 
 import pytest
 import pytest_asyncio
-from chat_servers import Servers, why_refused
-from conftest import TIMEOUT, eventually, flush
 
 from chatlib.history import PAGE, History
 from chatlib.limits import Limits
+from support.clients import flush
+from support.servers import why_refused
+from support.waiting import TIMEOUT, eventually
 
 QUICK = Limits(messages_per_second=1e6, burst=10**6)
 ALICE, BOB, CAROL = ({"userId": name} for name in ("alice", "bob", "carol"))
 
 
 @pytest_asyncio.fixture
-async def servers(tmp_path):
-    servers = Servers(tmp_path)
-    yield servers
-    await servers.stop()
-
-
-@pytest_asyncio.fixture
-async def server(servers):
+async def keeper(servers):
+    """A `Server` that keeps its messages, and lets people talk as fast as they can."""
     return await servers(limits=QUICK)
 
 
@@ -58,8 +53,8 @@ async def let_in(*clients):
 
 
 class TestIds:
-    async def test_in_the_acknowledgement_and_in_what_is_delivered(self, server):
-        alice, bob = await server.connect(ALICE), await server.connect(BOB)
+    async def test_in_the_acknowledgement_and_in_what_is_delivered(self, keeper):
+        alice, bob = await keeper.connect(ALICE), await keeper.connect(BOB)
         await join(bob, "tea")
         assert await send(alice, {"text": "1"}) == {"ok": True, "id": 1}
         assert await send(alice, {"text": "2", "room": "tea"}) == {"ok": True, "id": 2}
@@ -80,8 +75,8 @@ class TestIds:
         await flush(alice)
         assert "id" not in heard(alice)[0]
 
-    async def test_an_acknowledgement_comes_after_all_that_was_before_it(self, server):
-        clients = [await server.connect({"userId": n}) for n in range(4)]
+    async def test_an_acknowledgement_comes_after_all_that_was_before_it(self, keeper):
+        clients = [await keeper.connect({"userId": n}) for n in range(4)]
         await let_in(*clients)
         for client in clients:
             client.inbox.clear()
@@ -109,8 +104,8 @@ class TestIds:
 
 
 class TestKeys:
-    async def test_again_is_acknowledged_alike_and_delivered_to_nobody(self, server):
-        alice, bob = await server.connect(ALICE), await server.connect(BOB)
+    async def test_again_is_acknowledged_alike_and_delivered_to_nobody(self, keeper):
+        alice, bob = await keeper.connect(ALICE), await keeper.connect(BOB)
         first = await send(alice, {"text": "first", "key": "k"})
         again = await send(alice, {"text": "again", "key": "k", "user": "bob"})
         assert first == again
@@ -118,27 +113,27 @@ class TestKeys:
         assert texts(bob) == texts(alice) == ["first"]
 
     async def test_over_reconnects_restarts_and_tabs(self, servers):
-        server = await servers()
-        alice = await server.connect(ALICE)
+        keeper = await servers()
+        alice = await keeper.connect(ALICE)
         first = await send(alice, {"text": "first", "key": 7})
         await alice.disconnect()
         for _ in range(2):
-            tab, bob = await server.connect(ALICE), await server.connect(BOB)
+            tab, bob = await keeper.connect(ALICE), await keeper.connect(BOB)
             assert await send(tab, {"text": "again", "key": "7"}) == first
             await flush(tab, bob)
             assert heard(tab) == heard(bob) == []
-            await server.stop()
-            server = await servers()
+            await keeper.stop()
+            keeper = await servers()
 
-    async def test_of_another_user_or_of_a_socket_without_one(self, server):
-        clients = [await server.connect(auth) for auth in (ALICE, BOB, None, None)]
+    async def test_of_another_user_or_of_a_socket_without_one(self, keeper):
+        clients = [await keeper.connect(auth) for auth in (ALICE, BOB, None, None)]
         answers = [await send(client, {"text": "hi", "key": "k"}) for client in clients]
         assert [answer["id"] for answer in answers] == [1, 2, 3, 4]
         assert await send(clients[3], {"text": "hi", "key": "k"}) == answers[3]
 
     @pytest.mark.parametrize("key", ["", None, True, [], {}, "x" * 101])
-    async def test_no_key_is_clearly_refused(self, server, key):
-        alice = await server.connect()
+    async def test_no_key_is_clearly_refused(self, keeper, key):
+        alice = await keeper.connect()
         answer = await send(alice, {"text": "hi", "key": key})
         assert not answer["ok"]
         assert answer["error"].endswith(".")
@@ -147,9 +142,9 @@ class TestKeys:
 
 
 class TestOffsetOnConnecting:
-    async def test_what_was_missed_in_order_and_then_what_is_live(self, server):
-        alice, bob = await server.connect(ALICE), await server.connect(BOB)
-        tab = await server.connect(BOB)
+    async def test_what_was_missed_in_order_and_then_what_is_live(self, keeper):
+        alice, bob = await keeper.connect(ALICE), await keeper.connect(BOB)
+        tab = await keeper.connect(BOB)
         await send(alice, {"text": "heard"})
         await flush(bob)
         [offset] = ids(bob)
@@ -160,7 +155,7 @@ class TestOffsetOnConnecting:
         await send(alice, {"text": "to a room", "room": "tea"})
         await send(alice, {"text": "to the others", "others": True})
         await send(tab, {"text": "by bob", "user": "carol"})
-        bob = await server.connect(BOB | {"offset": offset})
+        bob = await keeper.connect(BOB | {"offset": offset})
         await let_in(bob)
         await send(alice, {"text": "live"})
         await flush(bob)
@@ -175,65 +170,65 @@ class TestOffsetOnConnecting:
         }
 
     async def test_after_a_restart(self, servers):
-        server = await servers()
-        alice = await server.connect(ALICE)
+        keeper = await servers()
+        alice = await keeper.connect(ALICE)
         for text in "abc":
             await send(alice, {"text": text})
-        await server.stop()
-        server = await servers()
-        bob = await server.connect(BOB | {"offset": 1})
+        await keeper.stop()
+        keeper = await servers()
+        bob = await keeper.connect(BOB | {"offset": 1})
         await let_in(bob)
-        alice = await server.connect(ALICE)
+        alice = await keeper.connect(ALICE)
         assert (await send(alice, {"text": "d"}))["id"] == 5
         await flush(bob)
         assert texts(bob) == ["b", "c", "d"]
 
-    async def test_the_same_server_stopped_and_started(self, server):
-        alice = await server.connect(ALICE)
+    async def test_the_same_server_stopped_and_started(self, keeper):
+        alice = await keeper.connect(ALICE)
         await send(alice, {"text": "before"})
-        await server.stop()
-        await server.start()
-        alice = await server.connect(ALICE | {"offset": 0})
+        await keeper.stop()
+        await keeper.start()
+        alice = await keeper.connect(ALICE | {"offset": 0})
         assert (await send(alice, {"text": "after"}))["id"] == 2
         await flush(alice)
         assert texts(alice) == ["before", "after"]
 
-    async def test_zero_is_everything_and_none_is_nothing(self, server):
-        alice = await server.connect(ALICE)
+    async def test_zero_is_everything_and_none_is_nothing(self, keeper):
+        alice = await keeper.connect(ALICE)
         await send(alice, {"text": "hi"})
         clients = [
-            await server.connect({"userId": str(more)} | more)
+            await keeper.connect({"userId": str(more)} | more)
             for more in ({"offset": 0}, {}, {"offset": None})
         ]
         await let_in(*clients)
         assert [texts(client)[:1] for client in clients] == [["hi"], [], []]
 
-    async def test_an_offset_of_another_history_misses_all_of_this_one(self, server):
-        alice = await server.connect(ALICE)
+    async def test_an_offset_of_another_history_misses_all_of_this_one(self, keeper):
+        alice = await keeper.connect(ALICE)
         await send(alice, {"text": "hi"})
-        bob = await server.connect(BOB | {"offset": 999})
+        bob = await keeper.connect(BOB | {"offset": 999})
         await let_in(bob)
         assert texts(bob) == ["hi"]
 
     @pytest.mark.parametrize("offset", [-1, 1.5, "1", True, [], {}, 2**53])
-    async def test_no_offset_is_clearly_refused(self, server, offset):
-        why = await why_refused(server.url, {"offset": offset})
+    async def test_no_offset_is_clearly_refused(self, keeper, offset):
+        why = await why_refused(keeper.url, {"offset": offset})
         assert why == "offset must be the id of a message, or 0."
 
     async def test_there_is_none_without_a_history(self, servers):
-        server = await servers(history=False)
-        assert await why_refused(server.url, {"offset": 0}) == "This server keeps no history."
-        alice = await server.connect()
+        keeper = await servers(history=False)
+        assert await why_refused(keeper.url, {"offset": 0}) == "This server keeps no history."
+        alice = await keeper.connect()
         answer = await join(alice, "tea", 0)
         assert answer == {"ok": False, "error": "This server keeps no history."}
 
     async def test_too_far_behind_is_told_so(self, servers):
-        server = await servers(bound=5)
-        alice = await server.connect(ALICE)
+        keeper = await servers(bound=5)
+        alice = await keeper.connect(ALICE)
         for n in range(12):
             await send(alice, {"text": str(n)})
-        bob = await server.connect(BOB | {"offset": 2})
-        carol = await server.connect(CAROL | {"offset": 7})
+        bob = await keeper.connect(BOB | {"offset": 2})
+        carol = await keeper.connect(CAROL | {"offset": 7})
         await let_in(bob, carol)
         assert bob.inbox.named("history-gap") == [({"after": 2, "missed": 5},)]
         assert texts(bob) == ["7", "8", "9", "10", "11"]
@@ -245,38 +240,38 @@ class TestOffsetOnConnecting:
     @pytest.mark.parametrize(
         "data", [None, "text", 7, [1, [2]], b"\x00\xff", {"image": b"\xff", "n": [2**64 - 1]}]
     )
-    async def test_whatever_was_sent(self, server, data):
-        alice = await server.connect(ALICE)
+    async def test_whatever_was_sent(self, keeper, data):
+        alice = await keeper.connect(ALICE)
         assert (await send(alice, (data,)))["ok"]
-        bob = await server.connect(BOB | {"offset": 0})
+        bob = await keeper.connect(BOB | {"offset": 0})
         await let_in(alice, bob)
         assert heard(bob) == heard(alice)
         if not isinstance(data, dict):
             assert heard(bob) == [data]
 
-    async def test_half_a_surrogate_pair(self, server):
+    async def test_half_a_surrogate_pair(self, keeper):
         odd = "\ud800"
-        alice, bob = await server.connect({"userId": odd}), await server.connect(BOB)
+        alice, bob = await keeper.connect({"userId": odd}), await keeper.connect(BOB)
         assert (await join(bob, odd))["ok"]
         assert (await send(alice, {"text": odd, "room": odd, "key": odd}))["ok"]
         assert (await send(alice, {"text": odd, "user": odd}))["ok"]
-        again, third = await server.connect({"userId": odd, "offset": 0}), await server.connect()
+        again, third = await keeper.connect({"userId": odd, "offset": 0}), await keeper.connect()
         assert (await join(third, odd, 0))["ok"]
         await let_in(again)
         await flush(bob, third)
         assert texts(bob) == texts(again) == texts(third) == [odd]
 
-    async def test_a_message_too_big_to_keep_is_refused(self, server):
-        alice = await server.connect(ALICE)
+    async def test_a_message_too_big_to_keep_is_refused(self, keeper):
+        alice = await keeper.connect(ALICE)
         answer = await send(alice, {"n": 2**64})
-        assert answer["error"] == "This message cannot be kept: it nests or counts too far."
+        assert answer["error"] == "This message cannot be kept: it nests too deep, or has too large a number."
         await flush(alice)
         assert heard(alice) == []
 
 
 class TestOffsetOnJoining:
-    async def test_what_was_missed_there_and_then_what_is_live(self, server):
-        alice, bob = await server.connect(ALICE), await server.connect(BOB)
+    async def test_what_was_missed_there_and_then_what_is_live(self, keeper):
+        alice, bob = await keeper.connect(ALICE), await keeper.connect(BOB)
         for text, room in (("a", 7), ("b", "7"), ("c", "8"), ("d", 7.0)):
             await send(alice, {"text": text, "room": room})
         assert await join(bob, 7, 1) == {"ok": True, "room": 7}
@@ -285,8 +280,8 @@ class TestOffsetOnJoining:
         await flush(bob)
         assert texts(bob) == ["b", "d", "live"]
 
-    async def test_again_by_one_who_is_in(self, server):
-        alice, bob = await server.connect(ALICE), await server.connect(BOB)
+    async def test_again_by_one_who_is_in(self, keeper):
+        alice, bob = await keeper.connect(ALICE), await keeper.connect(BOB)
         await join(bob, "tea")
         for text in "ab":
             await send(alice, {"text": text, "room": "tea"})
@@ -297,11 +292,11 @@ class TestOffsetOnJoining:
         await flush(bob)
         assert texts(bob) == ["a", "b", "b", "c"]
 
-    async def test_while_it_replays_nothing_live_comes_between(self, server, hold):
-        alice, bob = await server.connect(ALICE), await server.connect(BOB)
+    async def test_while_it_replays_nothing_live_comes_between(self, keeper, hold):
+        alice, bob = await keeper.connect(ALICE), await keeper.connect(BOB)
         await fill(alice, PAGE + 20, room="tea")
         await join(bob, "tea")
-        go_on = hold(server)
+        go_on = hold(keeper)
         joining = asyncio.create_task(join(bob, "tea", 0))
         await eventually(lambda: len(heard(bob)) == PAGE)
         await send(alice, {"text": "live", "room": "tea"})
@@ -310,18 +305,18 @@ class TestOffsetOnJoining:
         assert (await joining)["ok"]
         assert ids(bob) == list(range(1, PAGE + 22))
 
-    async def test_not_what_the_same_socket_wrote(self, server):
-        alice = await server.connect(ALICE)
+    async def test_not_what_the_same_socket_wrote(self, keeper):
+        alice = await keeper.connect(ALICE)
         await send(alice, {"text": "mine", "room": "tea"})
         assert (await join(alice, "tea", 0))["ok"]
         assert heard(alice) == []
-        tab = await server.connect(ALICE)  # it cannot know that the message was accepted
+        tab = await keeper.connect(ALICE)  # it cannot know that the message was accepted
         assert (await join(tab, "tea", 0))["ok"]
         assert texts(tab) == ["mine"]
 
     @pytest.mark.parametrize("given", [{"offset": 0}, {"room": "a", "offset": -1}, {"room": []}])
-    async def test_no_room_or_no_offset_is_clearly_refused(self, server, given):
-        alice = await server.connect()
+    async def test_no_room_or_no_offset_is_clearly_refused(self, keeper, given):
+        alice = await keeper.connect()
         answer = await alice.call("join-room", given, timeout=TIMEOUT)
         assert not answer["ok"]
         assert answer["error"].endswith(".")
@@ -335,24 +330,24 @@ async def fill(client, count, **address):
 def hold(monkeypatch):
     """Let replays wait after each page: ``hold(server)`` returns the event to go on."""
 
-    def hold_replays(server):
+    def hold_replays(keeper):
         go_on = asyncio.Event()
 
         async def drained(sid):
             await go_on.wait()
 
-        monkeypatch.setattr(server.chat.io, "drained", drained)
+        monkeypatch.setattr(keeper.chat.io, "drained", drained)
         return go_on
 
     return hold_replays
 
 
 class TestReplay:
-    async def test_it_waits_for_a_slow_reader_page_by_page(self, server, hold):
-        alice = await server.connect(ALICE)
+    async def test_it_waits_for_a_slow_reader_page_by_page(self, keeper, hold):
+        alice = await keeper.connect(ALICE)
         await fill(alice, 3 * PAGE + 5)
-        go_on = hold(server)
-        bob = await server.connect(BOB | {"offset": 0})
+        go_on = hold(keeper)
+        bob = await keeper.connect(BOB | {"offset": 0})
         await eventually(lambda: len(heard(bob)) >= PAGE)
         await flush(alice, bob)
         assert len(heard(bob)) == PAGE
@@ -365,35 +360,35 @@ class TestReplay:
         await flush(bob)
         assert ids(bob) == list(range(1, 3 * PAGE + 8))
 
-    async def test_one_who_leaves_in_the_middle(self, server, hold, caplog):
-        alice = await server.connect(ALICE)
+    async def test_one_who_leaves_in_the_middle(self, keeper, hold, caplog):
+        alice = await keeper.connect(ALICE)
         await fill(alice, 3 * PAGE)
-        go_on = hold(server)
-        bob = await server.connect(BOB | {"offset": 0})
+        go_on = hold(keeper)
+        bob = await keeper.connect(BOB | {"offset": 0})
         me = bob.get_sid()
         await eventually(lambda: len(heard(bob)) >= PAGE)
         await bob.disconnect()
-        await eventually(lambda: server.chat.members.get(me) is None)
+        await eventually(lambda: keeper.chat.members.get(me) is None)
         reads = []
-        missed = server.chat.history.missed
-        server.chat.history.missed = lambda *given: reads.append(given) or missed(*given)
+        missed = keeper.chat.history.missed
+        keeper.chat.history.missed = lambda *given: reads.append(given) or missed(*given)
         go_on.set()
         await flush(alice)
         assert reads == []
         assert [r for r in caplog.records if r.levelname in ("ERROR", "WARNING")] == []
-        assert not any(me in room for room in server.chat.io.manager.rooms["/"].values())
+        assert not any(me in room for room in keeper.chat.io.manager.rooms["/"].values())
 
     async def test_more_than_may_wait_for_a_client(self, servers):
-        server = await servers(limits=Limits(unread_bytes=1_000_000))
-        alice = await server.connect(ALICE)
+        keeper = await servers(limits=Limits(unread_bytes=1_000_000))
+        alice = await keeper.connect(ALICE)
         await fill(alice, 60, user="bob", long="x" * 60_000)
-        bob = await server.connect(BOB | {"offset": 0})
+        bob = await keeper.connect(BOB | {"offset": 0})
         await eventually(lambda: not bob.connected or len(heard(bob)) == 60)
         assert ids(bob) == list(range(1, 61))
 
-    async def test_no_message_is_lost_or_doubled_between_replay_and_live(self, server):
+    async def test_no_message_is_lost_or_doubled_between_replay_and_live(self, keeper):
         """Clients come, and come back, at any moment while others send."""
-        senders = [await server.connect({"userId": f"sender {n}"}) for n in range(3)]
+        senders = [await keeper.connect({"userId": f"sender {n}"}) for n in range(3)]
         count, sent, clients = 120, [0], []
 
         async def work(sender, me):
@@ -406,7 +401,7 @@ class TestReplay:
             """Stay for one part of the time after the other, and come back with the offsets."""
             got, offset, room_offset = [], 0, 0
             for end in range(part, 3 * count + 1, part):
-                reader = await server.connect({"userId": "reader", "offset": offset})
+                reader = await keeper.connect({"userId": "reader", "offset": offset})
                 assert (await join(reader, "tea", room_offset))["ok"]
                 async with asyncio.timeout(TIMEOUT):
                     while sent[0] < end:
@@ -434,20 +429,20 @@ class TestReplay:
 
 
 class TestUsers:
-    async def test_a_message_to_oneself_reaches_the_other_tabs_once(self, server):
-        tabs = [await server.connect(ALICE) for _ in range(3)]
+    async def test_a_message_to_oneself_reaches_the_other_tabs_once(self, keeper):
+        tabs = [await keeper.connect(ALICE) for _ in range(3)]
         await send(tabs[0], {"text": "note", "user": "alice"})
         await flush(*tabs)
         assert [texts(tab) for tab in tabs] == [[], ["note"], ["note"]]
-        later = await server.connect(ALICE | {"offset": 0})
+        later = await keeper.connect(ALICE | {"offset": 0})
         await let_in(later)
         assert texts(later) == ["note"]
 
 
 class TestFailures:
-    async def test_a_disk_that_fails_is_answered_and_nobody_hears(self, server, monkeypatch):
-        alice, bob = await server.connect(ALICE), await server.connect(BOB)
-        database = await server.chat.history.open()
+    async def test_a_disk_that_fails_is_answered_and_nobody_hears(self, keeper, monkeypatch):
+        alice, bob = await keeper.connect(ALICE), await keeper.connect(BOB)
+        database = await keeper.chat.history.open()
 
         async def fail():
             raise sqlite3.OperationalError("disk I/O error")
@@ -461,65 +456,65 @@ class TestFailures:
         await flush(alice, bob)
         assert texts(bob) == ["found"]
 
-    async def test_a_join_whose_replay_fails_is_answered(self, server, monkeypatch):
-        alice = await server.connect(ALICE)
+    async def test_a_join_whose_replay_fails_is_answered(self, keeper, monkeypatch):
+        alice = await keeper.connect(ALICE)
 
         async def fail(*given):
             raise sqlite3.OperationalError("disk I/O error")
 
         with monkeypatch.context() as patch:
-            patch.setattr(server.chat.history, "missed", fail)
+            patch.setattr(keeper.chat.history, "missed", fail)
             assert (await join(alice, "tea", 0))["ok"] is False
         assert (await join(alice, "tea", 0))["ok"]
 
-    async def test_a_replay_that_fails_leaves_a_member_in_the_room(self, server, monkeypatch):
-        alice, bob = await server.connect(ALICE), await server.connect(BOB)
+    async def test_a_replay_that_fails_leaves_a_member_in_the_room(self, keeper, monkeypatch):
+        alice, bob = await keeper.connect(ALICE), await keeper.connect(BOB)
         await join(alice, "tea")
 
         async def fail(*given):
             raise sqlite3.OperationalError("disk I/O error")
 
         with monkeypatch.context() as patch:
-            patch.setattr(server.chat.history, "missed", fail)
+            patch.setattr(keeper.chat.history, "missed", fail)
             assert (await join(alice, "tea", 0))["ok"] is False
         await send(bob, {"room": "tea", "text": "still here?"})
         await flush(alice)
         assert texts(alice) == ["still here?"]
 
     async def test_a_file_that_cannot_be_opened_is_answered(self, servers, tmp_path, caplog):
-        server = await servers(history=History(tmp_path))  # a folder
-        alice = await server.connect(ALICE)
+        keeper = await servers(history=History(tmp_path))  # a folder
+        alice = await keeper.connect(ALICE)
         await flush(alice)
         assert [event for event, _ in alice.inbox] == ["welcome"]
         assert (await send(alice, {"text": "hi"}))["ok"] is False
         assert (await join(alice, "tea", 0))["ok"] is False
         assert (await join(alice, "tea"))["ok"]
-        bob = await server.connect(BOB | {"offset": 0})
+        bob = await keeper.connect(BOB | {"offset": 0})
         await eventually(lambda: not bob.connected)  # not left there without what it asked for
         assert "unable to open" in caplog.text
 
     async def test_who_connects_and_cannot_have_the_replay_is_not_left_there(
-        self, server, monkeypatch
+        self, keeper, monkeypatch
     ):
-        alice = await server.connect(ALICE)
+        alice = await keeper.connect(ALICE)
         await send(alice, {"text": "hi"})
 
         async def fail(*given):
             raise sqlite3.OperationalError("disk I/O error")
 
         with monkeypatch.context() as patch:
-            patch.setattr(server.chat.history, "missed", fail)
-            bob = await server.connect(BOB | {"offset": 0})
+            patch.setattr(keeper.chat.history, "missed", fail)
+            bob = await keeper.connect(BOB | {"offset": 0})
             await eventually(lambda: not bob.connected)
-        bob = await server.connect(BOB | {"offset": 0})
+        bob = await keeper.connect(BOB | {"offset": 0})
         await let_in(bob)
         assert texts(bob) == ["hi"]
 
     async def test_the_server_stops_while_messages_wait(self, servers):
-        server = await servers(limits=QUICK)
-        alice = await server.connect(ALICE)
+        keeper = await servers(limits=QUICK)
+        alice = await keeper.connect(ALICE)
         go_on = asyncio.Event()
-        database = await server.chat.history.open()
+        database = await keeper.chat.history.open()
         commit = database.commit
 
         async def slow_commit():
@@ -528,16 +523,16 @@ class TestFailures:
 
         database.commit = slow_commit
         waiting = [asyncio.create_task(send(alice, {"text": str(n)})) for n in range(20)]
-        await eventually(lambda: server.chat.members[alice.get_sid()].turn.locked())
-        stopping = asyncio.create_task(server.stop())
-        await eventually(lambda: server.chat.history.is_closed)
+        await eventually(lambda: keeper.chat.members[alice.get_sid()].turn.locked())
+        stopping = asyncio.create_task(keeper.stop())
+        await eventually(lambda: keeper.chat.history.is_closed)
         go_on.set()
         async with asyncio.timeout(TIMEOUT):
             await stopping
         for task in waiting:
             task.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
-        server = await servers()
-        bob = await server.connect(BOB | {"offset": 0})
+        keeper = await servers()
+        bob = await keeper.connect(BOB | {"offset": 0})
         await let_in(bob)
         assert ids(bob) == [1]  # the one that was accepted; the others come from a socket that left

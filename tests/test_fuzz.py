@@ -16,15 +16,17 @@ import sys
 from types import SimpleNamespace
 
 import pytest
-from conftest import PATIENCE, eventually
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from raw_clients import flush, staged, websocket_frame
 from socketio.packet import Packet
 
 import chatlib.gate
 from chatlib.limits import Allowance, Limits
 from chatlib.messages import CLIENT_EVENTS, RESERVED_EVENTS
+from support.clients import flush
+from support.raw_clients import websocket_frame
+from support.servers import serving
+from support.waiting import PATIENCE, eventually
 
 FRAMES = 46_000
 SESSIONS = 150
@@ -129,20 +131,20 @@ class Watch(logging.Handler):
 class Fuzz:
     """A server under attack, and two well-behaved clients in it."""
 
-    def __init__(self, stage, count):
-        self.stage = stage
+    def __init__(self, server, count):
+        self.server = server
         self.count = count
         self.watch = Watch()
         self.said = 0
 
     async def begin(self):
-        self.friend = await self.stage.client({"userId": "friend"})
-        self.bystander = await self.stage.client({"userId": "bystander"})
+        self.friend = await self.server.client({"userId": "friend"})
+        self.bystander = await self.server.client({"userId": "bystander"})
         await self.bystander.call("join-room", "private")
         self.secrets = {self.friend.sid, self.bystander.sid}
         await flush(self.bystander)
         self.bystander.frames.clear()
-        self.before = sorted(self.stage.ghosts)
+        self.before = sorted(self.server.ghosts)
 
     async def check(self):
         """The bystander hears its friend, and of strangers only what everyone may hear."""
@@ -174,7 +176,7 @@ class Fuzz:
 
     async def end(self, generation=2):
         """All is as it was before the strangers came."""
-        await eventually(lambda: sorted(self.stage.ghosts) == self.before, PATIENCE)
+        await eventually(lambda: sorted(self.server.ghosts) == self.before, PATIENCE)
         await self.check()
         gc.collect(generation)  # a task that failed says so when it is collected
         assert self.watch.wrong == []
@@ -204,8 +206,8 @@ async def fuzzing(count, generation=2):
     """A `Fuzz`; what is logged goes to its watch, and nothing of it is kept in memory."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    async with staged(limits=PLENTY) as stage:
-        fuzz = Fuzz(stage, count)
+    async with serving(limits=PLENTY) as server:
+        fuzz = Fuzz(server, count)
         asyncio.get_running_loop().set_exception_handler(
             lambda _, context: fuzz.watch.wrong.append(str(context))
         )
@@ -226,7 +228,7 @@ async def hostile_connections(fuzz, seed, total):
 
     async def one(source):
         while fuzz.count.read < end:
-            wire = await fuzz.stage.wire()
+            wire = await fuzz.server.wire()
             drain = asyncio.create_task(wire.hung_up_on())
             if source.random() < 0.97:
                 wire.send("40")
@@ -235,7 +237,7 @@ async def hostile_connections(fuzz, seed, total):
                     wire.send(*[mutated(source) for _ in range(12)])
                     await wire.writer.drain()
                     await settled(fuzz, drain)
-            await fuzz.stage.hang_up(wire)
+            await fuzz.server.hang_up(wire)
             await asyncio.wait([drain])
             drain.exception()
 
@@ -283,13 +285,13 @@ class TestFrames:
         source = random.Random(3)
         async with fuzzing(count) as fuzz:
             for _ in range(SESSIONS):
-                path = await fuzz.stage.poller()
+                path = await fuzz.server.poller()
                 status = 200
                 bodies = ["40", *["\x1e".join(map(text, frames(source, 8))) for _ in range(9)]]
                 while status == 200 and bodies:
-                    status, answer = await fuzz.stage.post(path, bodies.pop(0).encode())
+                    status, answer = await fuzz.server.post(path, bodies.pop(0).encode())
                     assert status in (200, 400), answer
-                await fuzz.stage.post(path, "1")
+                await fuzz.server.post(path, "1")
             print(f"{fuzz.count.read} packets in requests")
             assert fuzz.count.read > SESSIONS * 20
 
@@ -297,14 +299,14 @@ class TestFrames:
         source = random.Random(4)
         async with fuzzing(count) as fuzz:
             for _ in range(CONNECTIONS * 50):
-                wire = await fuzz.stage.wire()
+                wire = await fuzz.server.wire()
                 data = bytearray(b"".join(map(websocket_frame, ["40", *frames(source, 5)])))
                 for _ in range(source.randrange(1, 9)):
                     data[source.randrange(len(data))] = source.randrange(256)
                 wire.writer.write(bytes(data) + source.randbytes(source.randrange(64)))
                 await wire.writer.drain()
                 await settled(fuzz, asyncio.get_running_loop().create_future())
-                await fuzz.stage.hang_up(wire)
+                await fuzz.server.hang_up(wire)
 
 
 def frames(source, number):
@@ -357,11 +359,11 @@ class TestPayloads:
     @given(auth=AUTHS, payloads=st.lists(EVENTS_AND_DATA, min_size=PAYLOADS, max_size=PAYLOADS))
     async def test_every_one_is_answered(self, count, auth, payloads):
         async with fuzzing(count, generation=1) as fuzz:
-            stranger = await fuzz.stage.open()
+            stranger = await fuzz.server.open()
             await stranger.send(f"40{json.dumps(auth)}")
             assert (await stranger.receive())[:2] in ("40", "44", "1")
             await stranger.websocket.close()
-            client = await fuzz.stage.client({"userId": "eve"})
+            client = await fuzz.server.client({"userId": "eve"})
             for number, (event, data) in enumerate(payloads):
                 encoded = Packet(data=[event, *data], id=number).encode()
                 first, *attachments = encoded if isinstance(encoded, list) else [encoded]

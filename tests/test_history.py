@@ -10,11 +10,10 @@ import sys
 
 import pytest
 import pytest_asyncio
-from chat_servers import threads_end
-from conftest import TIMEOUT
 
 from chatlib.history import PAGE, PAGE_BYTES, History, Message
 from chatlib.messages import BadInputError
+from support.waiting import TIMEOUT, threads_end
 
 EVERYONE, ALICE, BOB, TEA = "everyone", "user:alice", "user:bob", "room:tea"
 

@@ -6,14 +6,14 @@ import logging
 
 import pytest
 import pytest_asyncio
-from chat_servers import Servers
-from chat_servers import why_refused as why_refused_by
-from conftest import TIMEOUT, flush
 from itsdangerous import URLSafeSerializer
 
 from chatlib import identity
 from chatlib.identity import FREE_FAILURES, Passcode, Trusting
 from chatlib.messages import BadInputError
+from support.clients import flush
+from support.servers import why_refused as why_refused_by
+from support.waiting import TIMEOUT
 
 CODE, SECRET, HERE, THERE = "green tea", "a long and random text", "192.0.2.1", "192.0.2.2"
 WRONG, MISSING = "The passcode is wrong.", "This chat needs a passcode."
@@ -302,12 +302,6 @@ class TestToken:
 
 class TestServer:
     """The same with a server and its clients."""
-
-    @pytest_asyncio.fixture
-    async def servers(self, tmp_path):
-        servers = Servers(tmp_path)
-        yield servers
-        await servers.stop()
 
     @pytest_asyncio.fixture
     async def start(self, servers):

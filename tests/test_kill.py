@@ -3,14 +3,16 @@
 import asyncio
 import itertools
 import random
-import socket
 import sqlite3
 from contextlib import closing
 
 import aiohttp
 import socketio
-from conftest import leave
 from socketio.exceptions import BadNamespaceError, ConnectionError
+
+from support.clients import leave
+from support.processes import free_port
+from support.waiting import PATIENCE, TIMEOUT, eventually
 
 KILLS = 20
 SENDERS = ("dave", "erin", "frank", "grace")
@@ -45,8 +47,7 @@ class Chat:
     async def start(self):
         while True:
             self.process = await self._command(*self._arguments, listening=False)
-            while not (self.process.lines or self.process.errors):  # noqa: ASYNC110  (a process)
-                await asyncio.sleep(0.005)
+            await eventually(lambda: self.process.lines or self.process.errors, PATIENCE)
             if self.process.lines:
                 self.is_up.set()
                 return
@@ -101,7 +102,7 @@ class Person:
             self.client.on("*", self.heard)
             try:
                 await self.client.connect(
-                    self.chat.url, auth=self.auth, transports=["websocket"], wait_timeout=5
+                    self.chat.url, auth=self.auth, transports=["websocket"], wait_timeout=TIMEOUT
                 )
             except ConnectionError:  # killed meanwhile
                 await leave(self.client)
@@ -178,11 +179,6 @@ class Reader(Person):
             for message, number in sent
             if message.get("room") == room and message.get("user") in (None, me)
         )
-
-
-def free_port():
-    with closing(socket.create_server(("127.0.0.1", 0))) as server:
-        return server.getsockname()[1]
 
 
 async def test_nobody_misses_or_doubles_a_message(command, tmp_path):

@@ -3,12 +3,12 @@
 import json
 
 import pytest
-from conftest import eventually
-from raw_clients import staged
 
 from chatlib import limits as limits_module
 from chatlib.limits import Allowance, Limits
 from chatlib.messages import BadInputError
+from support.servers import serving
+from support.waiting import eventually
 
 
 class TestName:
@@ -96,8 +96,8 @@ class TestOnTheWire:
     """Every limit is an argument, and every refusal an answer; the connection stays."""
 
     async def test_message_size(self):
-        async with staged(limits=Limits(message_size=1000)) as stage:
-            alice = await stage.client()
+        async with serving(limits=Limits(message_size=1000)) as server:
+            alice = await server.client()
             assert await alice.call("message", "x" * 998) == {"ok": True}
             refusal = {"ok": False, "error": "A message may have 1000 bytes; this has 1001."}
             assert await alice.call("message", "x" * 999) == refusal
@@ -106,8 +106,8 @@ class TestOnTheWire:
             assert await alice.call("message", place, attachments=[bytes(999)]) == refusal
 
     async def test_messages_per_second(self):
-        async with staged(limits=Limits(burst=3, messages_per_second=0.001)) as stage:
-            alice, bob = await stage.client(), await stage.client()
+        async with serving(limits=Limits(burst=3, messages_per_second=0.001)) as server:
+            alice, bob = await server.client(), await server.client()
             await alice.send(*[f'42{n}["message",{n}]' for n in range(1, 6)])
             # Who is too fast hears of it at once, and not in turn.
             frames = [await alice.until(lambda frame: frame[:2] == "43") for _ in range(5)]
@@ -123,22 +123,22 @@ class TestOnTheWire:
             ]
 
     async def test_every_event_of_the_chat_counts(self):
-        async with staged(limits=Limits(burst=3, messages_per_second=0.001)) as stage:
-            alice = await stage.client()
+        async with serving(limits=Limits(burst=3, messages_per_second=0.001)) as server:
+            alice = await server.client()
             events = ("join-room", "message", "leave-room", "join-room")
             assert [(await alice.call(event, "a"))["ok"] for event in events] == [1, 1, 1, 0]
 
     @pytest.mark.parametrize("event", ["nonsense", "connect"])
     async def test_every_other_event_counts(self, event):
-        async with staged(limits=Limits(burst=2, messages_per_second=0.001)) as stage:
-            alice = await stage.client()
+        async with serving(limits=Limits(burst=2, messages_per_second=0.001)) as server:
+            alice = await server.client()
             for _ in range(2):
                 assert "Too fast" not in (await alice.call(event))["error"]
             assert "Too fast" in (await alice.call("message", "hi"))["error"]
 
     async def test_who_comes_back_on_the_same_connection_does_not_begin_anew(self):
-        async with staged(limits=Limits(burst=3, messages_per_second=0.001)) as stage:
-            alice = await stage.client()
+        async with serving(limits=Limits(burst=3, messages_per_second=0.001)) as server:
+            alice = await server.client()
             for n in range(2):
                 assert await alice.call("message", n) == {"ok": True}
             await alice.send("41")
@@ -151,9 +151,9 @@ class TestOnTheWire:
     async def test_an_event_that_there_is_not_is_answered_in_its_turn(self, event, monkeypatch):
         taken, take = [], Allowance.take
         monkeypatch.setattr(Allowance, "take", lambda self: taken.append(take(self)))
-        async with staged() as stage:
-            alice = await stage.client()
-            async with stage.chat.members[alice.sid].turn:
+        async with serving() as server:
+            alice = await server.client()
+            async with server.chat.members[alice.sid].turn:
                 await alice.send('421["message",1]', f'422["{event}"]', '423["message",3]')
                 await eventually(lambda: len(taken) == 3)
             frames = [await alice.until(lambda frame: frame[:2] == "43") for _ in range(3)]
@@ -161,9 +161,9 @@ class TestOnTheWire:
 
     async def test_what_is_too_much_does_not_wait_for_its_turn(self):
         limits = Limits(burst=2, messages_per_second=0.001, message_size=100)
-        async with staged(limits=limits) as stage:
-            alice = await stage.client()
-            async with stage.chat.members[alice.sid].turn:
+        async with serving(limits=limits) as server:
+            alice = await server.client()
+            async with server.chat.members[alice.sid].turn:
                 await alice.send('421["message",1]', f'422["nonsense","{"x" * 100}"]')
                 assert "may have 100 bytes" in (await alice.answer_to(2))["error"]
                 await alice.send('423["message",3]')
@@ -171,8 +171,8 @@ class TestOnTheWire:
             assert await alice.answer_to(1) == {"ok": True}
 
     async def test_rooms_per_socket(self):
-        async with staged(limits=Limits(rooms_per_socket=2)) as stage:
-            alice, bob = await stage.client(), await stage.client()
+        async with serving(limits=Limits(rooms_per_socket=2)) as server:
+            alice, bob = await server.client(), await server.client()
             for room in ("a", "b", "a"):  # again is not one more
                 assert (await alice.call("join-room", room))["ok"]
             refusal = {"ok": False, "error": "You may be in 2 rooms at once."}
@@ -184,8 +184,8 @@ class TestOnTheWire:
             assert not any("single" in frame for frame in alice.frames)
 
     async def test_name_length(self):
-        async with staged(limits=Limits(name_length=5)) as stage:
-            alice = await stage.client({"userId": "alice", "name": "Alice"})
+        async with serving(limits=Limits(name_length=5)) as server:
+            alice = await server.client({"userId": "alice", "name": "Alice"})
             refusal = {"ok": False, "error": "A name may have 5 characters, not more."}
             assert (await alice.call("join-room", "sushi"))["ok"]
             assert await alice.call("join-room", "sashimi") == refusal
@@ -193,21 +193,21 @@ class TestOnTheWire:
             assert await alice.call("message", {"room": "sashimi"}) == refusal
             assert await alice.call("message", {"user": "alicia"}) == refusal
             for auth in ({"userId": "alicia"}, {"name": "Alicia"}, {"userId": 123456}):
-                answer = await (await stage.open()).enter(auth)
+                answer = await (await server.open()).enter(auth)
                 assert answer == {"message": refusal["error"]}
 
     async def test_sockets_per_user(self):
-        async with staged(limits=Limits(sockets_per_user=2)) as stage:
-            tabs = [await stage.client({"userId": "alice"}) for _ in range(2)]
-            third = await stage.open()
+        async with serving(limits=Limits(sockets_per_user=2)) as server:
+            tabs = [await server.client({"userId": "alice"}) for _ in range(2)]
+            third = await server.open()
             refusal = {"message": "A user may have 2 connections at once."}
             assert await third.enter({"userId": "alice"}) == refusal
             assert "sid" in await third.enter({"userId": "bob"})  # the connection stays
             await tabs[0].websocket.close()
-            await eventually(lambda: len(stage.chat.members._members) == 2)
-            await stage.client({"userId": "alice"})
+            await eventually(lambda: len(server.chat.members) == 2)
+            await server.client({"userId": "alice"})
 
     async def test_sockets_without_a_user_are_not_counted(self):
-        async with staged(limits=Limits(sockets_per_user=1)) as stage:
+        async with serving(limits=Limits(sockets_per_user=1)) as server:
             for _ in range(3):
-                await stage.client()
+                await server.client()

@@ -7,9 +7,10 @@ import sys
 
 import aiohttp
 import pytest
-from conftest import TIMEOUT, PlainClients, eventually
 
-POLLING = "/socket.io/?EIO=4&transport=polling"
+from support.clients import PlainClients
+from support.raw_clients import POLLING, WEBSOCKET
+from support.waiting import TIMEOUT, eventually
 
 
 @pytest.fixture
@@ -145,7 +146,7 @@ class TestOrigin:
     @staticmethod
     async def may_connect(running, origin):
         headers = {"Origin": origin} if origin else {}
-        upgrade = f"{running.url}{POLLING.replace('polling', 'websocket')}"
+        upgrade = f"{running.url}{WEBSOCKET}"
         async with aiohttp.ClientSession(running.url, headers=headers) as session:
             async with session.get(POLLING) as answer:
                 polling = answer.status == 200

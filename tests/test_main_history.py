@@ -6,12 +6,13 @@ import sqlite3
 import sys
 
 import pytest
-from chat_servers import threads_end, why_refused
-from conftest import TIMEOUT, PlainClients, eventually, flush
 
 from chatlib.__main__ import chat_server, is_loopback, main, parser
 from chatlib.history import History
 from chatlib.identity import Passcode, Trusting
+from support.clients import PlainClients, flush
+from support.servers import why_refused
+from support.waiting import TIMEOUT, eventually, threads_end
 
 CODE = "green tea"
 
@@ -166,7 +167,7 @@ class TestPasscode:
             ),
             (
                 ["--open", "--passcode", CODE],
-                "--open lets anyone in, --passcode only who knows it; give one of them.",
+                "--open lets anyone in, --passcode only people who know it; give one of them.",
             ),
             (["--host", ""], "--host needs a name or an address."),
             *(

@@ -26,11 +26,15 @@ class TestMembers:
         assert all_members.get("s1") is None
 
     def test_who_has_gone_can_go_again(self):
-        all_members = members()
+        all_members = members(sockets_per_user=1)
         all_members.add({"id": "s1", "userId": "alice"}, {})
         all_members.remove("s1")
         all_members.remove("s1")
-        assert not all_members._sockets
+        assert len(all_members) == 0
+        all_members.add({"id": "s2", "userId": "alice"}, {})
+        with pytest.raises(BadInputError):  # no room was made for one more
+            all_members.add({"id": "s3", "userId": "alice"}, {})
+        assert [*all_members] == ["s2"]
 
     def test_the_audience_of_a_user_and_of_a_socket_without(self):
         all_members = members()
@@ -50,11 +54,11 @@ class TestMembers:
         all_members.add({"id": "s2", "userId": again}, {})
 
     def test_a_refused_name_counts_nothing(self):
-        all_members = members(name_length=3)
+        all_members = members(name_length=3, sockets_per_user=1)
         with pytest.raises(BadInputError):
             all_members.add({"id": "s1", "userId": "bob", "name": "Robert"}, {})
-        assert not all_members._sockets
-        assert not all_members._members
+        assert [*all_members] == []
+        all_members.add({"id": "s2", "userId": "bob"}, {})
 
     def test_each_has_its_own_allowance_and_turn(self):
         all_members = members(burst=1)

@@ -10,7 +10,6 @@ from statistics import median
 
 import nbformat
 import pytest
-from execute_notebooks import METADATA, NOTEBOOKS, executed, lessons
 from nbformat.v4 import (
     new_code_cell,
     new_markdown_cell,
@@ -19,6 +18,7 @@ from nbformat.v4 import (
 )
 
 from chatlib.lab.exercises import Prediction, Repair, exercises
+from support.lessons import METADATA, NOTEBOOKS, executed, first_line, is_folded, lessons
 
 LESSONS = lessons()
 NAMES = [path.name for path in LESSONS]
@@ -87,17 +87,6 @@ def asks(text):
     """Tell whether a text ends with a question to the reader."""
     *_, last = text.strip().split("\n\n")
     return "?" in re.sub(r"`[^`]*`|\"[^\"]*\"", "", last)
-
-
-def is_folded(cell):
-    return "jupyter" in cell.metadata
-
-
-def first_line(output):
-    """Return what JupyterLab shows of an output that is folded; of a picture, its source."""
-    data = output.get("data", {})
-    text = output.get("text") or data.get("image/svg+xml") or data.get("text/plain") or ""
-    return text.split("\n")[0].rstrip()
 
 
 def says_nothing(line, known):

@@ -2,7 +2,7 @@ import re
 import tomllib
 from pathlib import Path
 
-from execute_notebooks import README_PICTURE, lessons, readme_picture
+from support.lessons import README_PICTURE, lessons, readme_picture
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

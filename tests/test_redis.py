@@ -2,57 +2,15 @@
 
 import asyncio
 import contextlib
-import os
-import shutil
-import subprocess
-import tempfile
-import time
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
 import redis
 import socketio
-from conftest import TIMEOUT, PlainClients, eventually
 
 from chatlib import ChatServer
-from chatlib.web import WebServer
-
-
-@pytest.fixture(scope="module")
-def redis_url():
-    """A Redis server without a port, and without anything on disk."""
-    command = shutil.which("redis-server")
-    if command is None:
-        missing = "redis-server is not installed"
-        if os.environ.get("CI"):
-            pytest.fail(missing)
-        pytest.skip(missing)
-    # Not `tmp_path_factory`: the path of a Unix socket has to be short.
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "redis"
-        options = f"--port 0 --unixsocket {path} --save '' --appendonly no".split()
-        options[options.index("''")] = ""
-        process = subprocess.Popen([command, *options], stdout=subprocess.DEVNULL, cwd=folder)
-        try:
-            wait_for_redis(path)
-            yield f"unix://{path}"
-        finally:
-            process.terminate()
-            process.wait(TIMEOUT)
-
-
-def wait_for_redis(path):
-    deadline = time.monotonic() + TIMEOUT
-    while True:
-        try:
-            with redis.Redis(unix_socket_path=str(path)) as client:
-                client.ping()
-        except redis.ConnectionError:
-            assert time.monotonic() < deadline, "Redis did not start"
-            time.sleep(0.01)
-        else:
-            return
+from support.servers import Server
+from support.waiting import TIMEOUT, eventually
 
 
 class Chat(ChatServer):
@@ -67,44 +25,39 @@ class Chat(ChatServer):
         self.welcomed.add(sid)
 
 
-class Server:
-    """One of the chat's servers: the `ChatServer`, its web side and its plain clients."""
+class RedisServer(Server):
+    """One of the chat's servers."""
 
     def __init__(self, url):
         self.manager = socketio.AsyncRedisManager(url)
-        self.chat = Chat(client_manager=self.manager)
-        self._web = WebServer(self.chat.io)
+        super().__init__(Chat(client_manager=self.manager))
 
-    async def start(self):
-        await self._web.start()
-        self._clients = PlainClients(self._web.url)
-
-    async def connect(self, auth=None):
-        client = await self._clients(auth)
+    async def come(self, auth=None):
+        """Connect a plain client, and wait until the others have been told of it."""
+        client = await self.connect(auth)
         await eventually(lambda: client.get_sid() in self.chat.welcomed)
         return client
 
     async def stop(self):
-        await self._clients.close()
-        await self._web.stop()  # cancels the manager's task too, as the server started it
+        await super().stop()  # cancels the manager's task too, as the server started it
         # What python-socketio never closes.
         await self.manager.pubsub.aclose()
         await self.manager.redis.aclose()
 
 
 @pytest_asyncio.fixture
-async def servers(redis_url):
+async def two_servers(redis_url):
     """Two servers that have subscribed, which they do when their first client connects."""
     async with contextlib.AsyncExitStack() as stack:
         started, first = [], []
         for _ in range(2):
-            started.append(Server(redis_url))
+            started.append(RedisServer(redis_url))
             await started[-1].start()
-            first.append(await started[-1].connect())
+            first.append(await started[-1].come())
             stack.push_async_callback(started[-1].stop)
         with redis.Redis.from_url(redis_url) as client:
             await eventually(lambda: client.pubsub_numsub("socketio") == [(b"socketio", 2)])
-        await flush(started, *first)
+        await flush_servers(started, *first)
         for client in first:
             await client.disconnect()
         yield started
@@ -114,13 +67,13 @@ async def call(client, event, data=None):
     return await client.call(event, data, timeout=TIMEOUT)
 
 
-async def flush(servers, *clients):
+async def flush_servers(two_servers, *clients):
     """Wait until all that was sent before has arrived, on every server.
 
     Redis, too, keeps the order of what one server has published, so that a last message of each
     server proves that all before it was delivered.
     """
-    for number, server in enumerate(servers):
+    for number, server in enumerate(two_servers):
         marker = ("flush", (number,))
         await server.chat.io.emit("flush", number)
         await eventually(lambda marker=marker: all(marker in client.inbox for client in clients))
@@ -128,30 +81,30 @@ async def flush(servers, *clients):
         client.inbox[:] = [pair for pair in client.inbox if pair[0] != "flush"]
 
 
-async def clear(servers, *clients):
-    await flush(servers, *clients)
+async def clear(two_servers, *clients):
+    await flush_servers(two_servers, *clients)
     for client in clients:
         client.inbox.clear()
 
 
 class TestAcrossServers:
-    async def test_everyone_is_told_of_a_newcomer(self, servers):
-        here, there = servers
-        alice, bob = await here.connect(), await there.connect()
-        carol = await there.connect()
-        await flush(servers, alice, bob, carol)
+    async def test_everyone_is_told_of_a_newcomer(self, two_servers):
+        here, there = two_servers
+        alice, bob = await here.come(), await there.come()
+        carol = await there.come()
+        await flush_servers(two_servers, alice, bob, carol)
         of_bob, of_carol = ((f"{client.get_sid()} joined the server",) for client in (bob, carol))
         assert alice.inbox.named("broadcast") == [of_bob, of_carol]
         assert bob.inbox.named("broadcast") == [of_carol]
         assert carol.inbox == [("welcome", (f"Welcome to the server {carol.get_sid()}",))]
 
-    async def test_a_message_to_everyone_and_to_the_others(self, servers):
-        here, there = servers
-        alice, bob, carol = await here.connect(), await here.connect(), await there.connect()
-        await clear(servers, alice, bob, carol)
+    async def test_a_message_to_everyone_and_to_the_others(self, two_servers):
+        here, there = two_servers
+        alice, bob, carol = await here.come(), await here.come(), await there.come()
+        await clear(two_servers, alice, bob, carol)
         await call(alice, "message", {"text": "hi", "file": b"\x00\xff"})
         await call(alice, "message", {"others": True})
-        await flush(servers, alice, bob, carol)
+        await flush_servers(two_servers, alice, bob, carol)
         sender = {"id": alice.get_sid()}
         all_of_us = ("recieve-message", ({"text": "hi", "file": b"\x00\xff", "from": sender},))
         others = ("recieve-message", ({"others": True, "from": sender},))
@@ -159,67 +112,67 @@ class TestAcrossServers:
         assert bob.inbox == carol.inbox == [all_of_us, others]
 
     @pytest.mark.parametrize("data", ["hi", 7, ["a", ["b"]], b"\x00\xff"])
-    async def test_what_is_not_an_object(self, servers, data):
-        alice, bob = await servers[0].connect(), await servers[1].connect()
-        await clear(servers, alice, bob)
+    async def test_what_is_not_an_object(self, two_servers, data):
+        alice, bob = await two_servers[0].come(), await two_servers[1].come()
+        await clear(two_servers, alice, bob)
         await call(alice, "message", data)
-        await flush(servers, alice, bob)
+        await flush_servers(two_servers, alice, bob)
         assert alice.inbox == bob.inbox == [("recieve-message", (data,))]
 
-    async def test_a_room(self, servers):
-        here, there = servers
-        alice, bob = await here.connect(), await here.connect()
-        carol, dave = await there.connect(), await there.connect()
+    async def test_a_room(self, two_servers):
+        here, there = two_servers
+        alice, bob = await here.come(), await here.come()
+        carol, dave = await there.come(), await there.come()
         everyone = (alice, bob, carol, dave)
         for client in (alice, bob, carol):
             assert (await call(client, "join-room", "tea"))["ok"]
-        await clear(servers, *everyone)
+        await clear(two_servers, *everyone)
         await call(alice, "message", {"room": "tea"})
-        await flush(servers, *everyone)
+        await flush_servers(two_servers, *everyone)
         heard = ("single-message", ({"room": "tea", "from": {"id": alice.get_sid()}},))
         assert bob.inbox == carol.inbox == [heard]
         assert alice.inbox == dave.inbox == []
         await call(carol, "leave-room", "tea")
-        await clear(servers, *everyone)
+        await clear(two_servers, *everyone)
         await call(alice, "message", {"room": "tea"})
-        await flush(servers, *everyone)
+        await flush_servers(two_servers, *everyone)
         assert bob.inbox == [heard]
         assert carol.inbox == []
 
-    async def test_one_socket(self, servers):
-        here, there = servers
-        alice, bob, carol = await here.connect(), await there.connect(), await there.connect()
-        await clear(servers, alice, bob, carol)
+    async def test_one_socket(self, two_servers):
+        here, there = two_servers
+        alice, bob, carol = await here.come(), await there.come(), await there.come()
+        await clear(two_servers, alice, bob, carol)
         await call(alice, "message", {"room": bob.get_sid()})
-        await flush(servers, alice, bob, carol)
+        await flush_servers(two_servers, alice, bob, carol)
         heard = {"room": bob.get_sid(), "from": {"id": alice.get_sid()}}
         assert bob.inbox == [("single-message", (heard,))]
         assert alice.inbox == carol.inbox == []
 
-    async def test_a_user_and_the_senders_own_other_sockets(self, servers):
-        here, there = servers
-        alice, alices_phone = await here.connect({"userId": 1}), await there.connect({"userId": 1})
-        bob, bobs_phone = await here.connect({"userId": 2}), await there.connect({"userId": "2"})
-        carol = await there.connect({"userId": 3})
+    async def test_a_user_and_the_senders_own_other_sockets(self, two_servers):
+        here, there = two_servers
+        alice, alices_phone = await here.come({"userId": 1}), await there.come({"userId": 1})
+        bob, bobs_phone = await here.come({"userId": 2}), await there.come({"userId": "2"})
+        carol = await there.come({"userId": 3})
         everyone = (alice, alices_phone, bob, bobs_phone, carol)
-        await clear(servers, *everyone)
+        await clear(two_servers, *everyone)
         await call(alice, "message", {"user": 2})
-        await flush(servers, *everyone)
+        await flush_servers(two_servers, *everyone)
         heard = {"user": 2, "from": {"id": alice.get_sid(), "userId": 1}}
         for client in (alices_phone, bob, bobs_phone):
             assert client.inbox == [("single-message", (heard,))]
         assert alice.inbox == carol.inbox == []
 
-    async def test_the_one_who_left_hears_nothing_and_nobody_stumbles(self, servers, caplog):
-        here, there = servers
-        alice, bob = await here.connect({"userId": 1}), await there.connect({"userId": 2})
+    async def test_the_one_who_left_hears_nothing_and_nobody_stumbles(self, two_servers, caplog):
+        here, there = two_servers
+        alice, bob = await here.come({"userId": 1}), await there.come({"userId": 2})
         gone = bob.get_sid()
         await bob.disconnect()
         await eventually(lambda: not there.manager.is_connected(gone, "/"))
-        await clear(servers, alice)
+        await clear(two_servers, alice)
         for address in ({"room": gone}, {"user": 2}, {"others": True}):
             assert await call(alice, "message", address) == {"ok": True}
-        await flush(servers, alice)
+        await flush_servers(two_servers, alice)
         assert alice.inbox == []
         assert not caplog.records
 
@@ -229,30 +182,30 @@ class TestEavesdropping:
 
     @pytest.mark.parametrize("same_server", [True, False], ids=["one server", "the other server"])
     async def test_no_name_of_a_room_brings_one_where_bobs_messages_arrive(
-        self, servers, same_server
+        self, two_servers, same_server
     ):
-        here, there = servers
-        alice = await here.connect({"userId": 1})
-        bob = await there.connect({"userId": 2})
-        mallory = await (there if same_server else here).connect()
+        here, there = two_servers
+        alice = await here.come({"userId": 1})
+        bob = await there.come({"userId": 2})
+        mallory = await (there if same_server else here).come()
         bobs_id = bob.get_sid()
         await call(bob, "join-room", "x")
         names = [2, "2", "user:2", "room:x", "everyone", bobs_id, f"room:{bobs_id}", [bobs_id]]
         for name in names:
             await call(mallory, "join-room", name)
         assert not (await call(mallory, "join-room", bobs_id))["ok"]
-        await clear(servers, alice, bob, mallory)
+        await clear(two_servers, alice, bob, mallory)
         for address in ({"room": bobs_id}, {"user": 2}, {"room": "x"}):
             await call(alice, "message", address)
-        await flush(servers, alice, bob, mallory)
+        await flush_servers(two_servers, alice, bob, mallory)
         assert len(bob.inbox) == 3
         assert mallory.inbox == []
 
     async def test_a_socket_hears_nothing_of_the_other_server_before_it_is_accepted(
-        self, servers, monkeypatch
+        self, two_servers, monkeypatch
     ):
-        here, there = servers
-        alice, bob = await here.connect(), await there.connect()
+        here, there = two_servers
+        alice, bob = await here.come(), await there.come()
         checking, checked = asyncio.Event(), asyncio.Event()
         identify = there.chat.identity.identify
 
@@ -263,11 +216,11 @@ class TestEavesdropping:
 
         monkeypatch.setattr(there.chat.identity, "identify", check_for_long)
         async with asyncio.timeout(TIMEOUT):
-            connecting = asyncio.create_task(there.connect())
+            connecting = asyncio.create_task(there.come())
             await checking.wait()
             await call(alice, "message", "before login")
             await eventually(lambda: bob.inbox.named("recieve-message"))
             checked.set()
             carol = await connecting
-        await flush(servers, alice, bob, carol)
+        await flush_servers(two_servers, alice, bob, carol)
         assert [event for event, _ in carol.inbox] == ["welcome"]

@@ -1,19 +1,17 @@
 """The wire contract, row by row, as plain clients see it."""
 
 import asyncio
-import contextlib
 import gc
-import json
 import logging
 import math
 
-import aiohttp
 import pytest
 import pytest_asyncio
 import socketio
-from conftest import TIMEOUT, eventually, flush
 
 from chatlib.messages import CLIENT_EVENTS, RESERVED_EVENTS, is_socket_id
+from support.clients import flush
+from support.waiting import TIMEOUT, eventually
 
 OK = {"ok": True}
 
@@ -33,80 +31,32 @@ async def clear(*clients):
         client.inbox.clear()
 
 
-class RawSocket:
-    """A WebSocket and no client library: what the server says to the letter."""
-
-    def __init__(self, websocket):
-        self._websocket = websocket
-
-    async def send(self, *frames):
-        for frame in frames:
-            if isinstance(frame, bytes):
-                await self._websocket.send_bytes(frame)
-            else:
-                await self._websocket.send_str(f"4{frame}")
-
-    async def receive(self):
-        frame = await self._websocket.receive_str(timeout=TIMEOUT)
-        assert frame[0] == "4"  # a message of Engine.IO; the rest is a packet of Socket.IO
-        return frame[1:]
-
-    async def answer(self, *frames):
-        """Send an event with the acknowledgement number 7, and return the answer to it."""
-        await self.send(*frames)
-        [answer] = json.loads((await self.receive()).removeprefix("37"))
-        return answer
-
-
 @pytest_asyncio.fixture
-async def raw(chat):
-    """Open raw sockets to ``chat``: ``await raw()``."""
-    async with contextlib.AsyncExitStack() as stack:
-        session = await stack.enter_async_context(aiohttp.ClientSession(chat.url))
-
-        async def open_socket():
-            path = "/socket.io/?EIO=4&transport=websocket"
-            websocket = await stack.enter_async_context(session.ws_connect(path))
-            assert (await websocket.receive_str(timeout=TIMEOUT)).startswith("0")
-            return RawSocket(websocket)
-
-        yield open_socket
-
-
-@pytest_asyncio.fixture
-async def poll(chat):
+async def poll(server):
     """Return a function that sends packets by polling, and returns those that wait there."""
-    timeout = aiohttp.ClientTimeout(TIMEOUT)
-    async with aiohttp.ClientSession(chat.url, timeout=timeout) as session:
-        path = "/socket.io/?EIO=4&transport=polling"
-        async with session.get(path) as answer:
-            path += f"&sid={json.loads((await answer.text())[1:])['sid']}"
+    path = await server.poller()
 
-        async def exchange(*packets):
-            if packets:
-                async with session.post(path, data="\x1e".join(packets)) as answer:
-                    assert await answer.text() == "OK"
-            async with session.get(path) as answer:
-                return (await answer.text()).split("\x1e")
+    async def exchange(*packets):
+        if packets:
+            assert await server.post(path, "\x1e".join(packets)) == (200, "OK")
+        return (await server.get(path))[1].split("\x1e")
 
-        yield exchange
+    return exchange
 
 
 @pytest.fixture
-def log(caplog):
+def chat_log(caplog):
     """Return a function that returns the chat's log lines."""
     caplog.set_level(logging.INFO, "chatlib")
     return lambda: [record.getMessage() for record in caplog.records if record.name == "chatlib"]
 
 
 class TestConnect:
-    async def test_connect_precedes_welcome_on_the_wire(self, raw):
-        socket = await raw()
-        await socket.send("0")
-        connect = await socket.receive()
-        assert connect[0] == "0"
-        me = json.loads(connect[1:])["sid"]
-        assert await socket.receive() == f'2["welcome","Welcome to the server {me}"]'
+    async def test_connect_precedes_welcome_on_the_wire(self, server):
+        client = await server.open()
+        me = (await client.enter())["sid"]
+        assert await client.receive() == f'42["welcome","Welcome to the server {me}"]'
+        assert client.frames[0][:2] == "40"
 
     async def test_the_newcomer_is_welcomed_and_everyone_else_told(self, connect):
         alice = await connect()
@@ -153,7 +103,7 @@ class TestConnect:
         ],
     )
     async def test_a_refused_client_gets_one_clear_sentence(
-        self, chat, connect, log, auth, sentence
+        self, server, connect, chat_log, auth, sentence
     ):
         alice = await connect()
         await clear(alice)
@@ -162,29 +112,28 @@ class TestConnect:
         client.on("connect_error", errors.append)
         with pytest.raises(socketio.exceptions.ConnectionError):
             await client.connect(
-                chat.url, auth=auth, transports=["websocket"], wait_timeout=TIMEOUT
+                server.url, auth=auth, transports=["websocket"], wait_timeout=TIMEOUT
             )
         assert errors == [{"message": sentence}]
         await flush(alice)
         assert alice.inbox == []
-        assert log().count("User connected") == 1
+        assert chat_log().count("User connected") == 1
 
-    async def test_a_refused_socket_hears_nothing(self, connect, raw):
+    async def test_a_refused_socket_hears_nothing(self, server, connect):
         alice = await connect()
-        stranger = await raw()
-        await stranger.send('0{"userId":true}')
-        assert (await stranger.receive())[0] == "4"
-        await stranger.send('27["join-room","tea"]', '2["message","from a stranger"]')
+        stranger = await server.open()
+        assert "message" in await stranger.enter({"userId": True})
+        await stranger.send('427["join-room","tea"]', '42["message","from a stranger"]')
         await connect()
         await call(alice, "message", "to everyone")
         await call(alice, "message", {"room": "tea"})
         assert "from a stranger" not in str(alice.inbox)
         # Everything on one connection keeps its order: had it heard anything, that came first.
-        await stranger.send("0")
-        assert (await stranger.receive())[0] == "0"
+        await stranger.send("40")
+        assert (await stranger.receive())[:2] == "40"
 
     async def test_a_socket_hears_nothing_before_it_is_accepted(
-        self, chat, connect, raw, monkeypatch
+        self, server, chat, connect, monkeypatch
     ):
         alice = await connect()
         checking, checked = asyncio.Event(), asyncio.Event()
@@ -195,54 +144,51 @@ class TestConnect:
             await checked.wait()
             return await identify(*arguments)
 
-        newcomer = await raw()
+        newcomer = await server.open()
         with monkeypatch.context() as slow:
             slow.setattr(chat.identity, "identify", check_for_long)
-            await newcomer.send("0")
+            await newcomer.send("40")
             async with asyncio.timeout(TIMEOUT):
                 await checking.wait()
         await flush(await connect())
         await call(alice, "message", "before login")
         await call(alice, "message", {"others": True})
         checked.set()
-        assert (await newcomer.receive())[0] == "0"
-        assert (await newcomer.receive()).startswith('2["welcome"')
-        await newcomer.send('2["message","hi"]')
-        assert await newcomer.receive() == '2["recieve-message","hi"]'
+        assert (await newcomer.receive())[:2] == "40"
+        assert (await newcomer.receive()).startswith('42["welcome"')
+        await newcomer.send('42["message","hi"]')
+        assert await newcomer.receive() == '42["recieve-message","hi"]'
 
-    async def test_a_second_connect_on_one_connection_changes_nothing(self, connect, raw):
+    async def test_a_second_connect_on_one_connection_changes_nothing(self, server, connect):
         alice = await connect()
-        socket = await raw()
-        await socket.send("0")
-        await socket.receive()
-        await socket.receive()
+        client = await server.client()
         await clear(alice)
-        await socket.send('0{"userId":"alice"}')
-        assert (await socket.receive())[0] == "4"
+        await client.send('40{"userId":"alice"}')
+        assert (await client.receive())[:2] == "44"
         await flush(alice)
         assert alice.inbox == []
 
 
 class TestLog:
-    async def test_the_lines_of_a_visit(self, connect, log):
+    async def test_the_lines_of_a_visit(self, connect, chat_log):
         alice = await connect()
         me = sid(alice)
         await call(alice, "join-room", "tea")
         await call(alice, "leave-room", "tea")
         await alice.disconnect()
-        await eventually(lambda: len(log()) > 3)
-        assert log() == [
+        await eventually(lambda: len(chat_log()) > 3)
+        assert chat_log() == [
             "User connected",
             f"id :- {me}",
             "User joined the room tea",
             f"{me} is disconnected",
         ]
 
-    async def test_what_people_say_is_not_logged(self, connect, log):
+    async def test_what_people_say_is_not_logged(self, connect, chat_log):
         alice = await connect()
         await call(alice, "message", "secret")
         await call(alice, "message", {"room": "tea", "text": "secret"})
-        assert "secret" not in str(log())
+        assert "secret" not in str(chat_log())
 
 
 class TestRooms:
@@ -512,15 +458,17 @@ BAD_INPUT = [
 
 class TestBadInput:
     @pytest.mark.parametrize(("event", "data", "sentence"), BAD_INPUT)
-    async def test_it_is_answered_and_heard_by_nobody(self, connect, log, event, data, sentence):
+    async def test_it_is_answered_and_heard_by_nobody(
+        self, connect, chat_log, event, data, sentence
+    ):
         mallory, bob = await connect(), await connect({"userId": 2})
         await call(bob, "join-room", "tea")
         await clear(mallory, bob)
-        logged = log()
+        logged = chat_log()
         assert await call(mallory, event, data) == {"ok": False, "error": sentence}
         await flush(mallory, bob)
         assert mallory.inbox == bob.inbox == []
-        assert log() == logged
+        assert chat_log() == logged
         # The connection is alive, and as good as before.
         assert await call(mallory, "message", {"room": "tea", "text": "sorry"}) == OK
         await flush(mallory, bob)
@@ -528,15 +476,15 @@ class TestBadInput:
 
     @pytest.mark.parametrize("event", sorted(RESERVED_EVENTS))
     @pytest.mark.parametrize("data", [(), ("forged",), ("forged", {}, {"userId": 1})])
-    async def test_a_reserved_event_runs_no_handler(self, connect, log, event, data):
+    async def test_a_reserved_event_runs_no_handler(self, connect, chat_log, event, data):
         mallory, bob = await connect(), await connect()
         await clear(mallory, bob)
-        logged = log()
+        logged = chat_log()
         sentence = f"Socket.IO keeps the name {event} for itself."
         assert await call(mallory, event, data) == {"ok": False, "error": sentence}
         await flush(mallory, bob)
         assert mallory.inbox == bob.inbox == []
-        assert log() == logged
+        assert chat_log() == logged
 
     async def test_a_forged_disconnect_leaves_the_other_connected(self, connect):
         mallory, bob = await connect(), await connect()
@@ -549,34 +497,32 @@ class TestBadInput:
     @pytest.mark.parametrize(
         ("sentence", "frames"),
         [
-            (NO_NAME, ["27"]),
-            (NO_NAME, ["27[]"]),
-            (NO_NAME, ["27{}"]),
-            (NO_NAME, ["27[1]"]),
-            ("Socket.IO keeps the name connect for itself.", ['27["connect"]']),
-            (NO_NAME, ["50-7[]"]),
+            (NO_NAME, ["427"]),
+            (NO_NAME, ["427[]"]),
+            (NO_NAME, ["427{}"]),
+            (NO_NAME, ["427[1]"]),
+            ("Socket.IO keeps the name connect for itself.", ['427["connect"]']),
+            (NO_NAME, ["450-7[]"]),
             (
                 "Socket.IO keeps the name connect for itself.",
-                ['51-7["connect",{"_placeholder":true,"num":0}]', b"a"],
+                ['451-7["connect",{"_placeholder":true,"num":0}]', b"a"],
             ),
-            (NOT_USED, ['51-7["message",{"_placeholder":true}]', b"a"]),
-            (NOT_USED, ['51-7["message",{"_placeholder":true,"num":5}]', b"a"]),
-            (NOT_FINITE, ['27["message",{"x":1e999}]']),
-            (NOT_FINITE, ['51-7["message",NaN,{"_placeholder":true,"num":0}]', b"a"]),
-            ("The data nests too deep.", [f'27["message",{"[" * 50_000}{"]" * 50_000}]']),
+            (NOT_USED, ['451-7["message",{"_placeholder":true}]', b"a"]),
+            (NOT_USED, ['451-7["message",{"_placeholder":true,"num":5}]', b"a"]),
+            (NOT_FINITE, ['427["message",{"x":1e999}]']),
+            (NOT_FINITE, ['451-7["message",NaN,{"_placeholder":true,"num":0}]', b"a"]),
+            ("The data nests too deep.", [f'427["message",{"[" * 50_000}{"]" * 50_000}]']),
         ],
         ids=lambda value: str(value)[:40],
     )
-    async def test_a_malformed_packet_is_answered(self, connect, raw, sentence, frames):
-        alice, mallory = await connect(), await raw()
-        await mallory.send("0")
-        await mallory.receive()
-        await mallory.receive()
+    async def test_a_malformed_packet_is_answered(self, server, connect, sentence, frames):
+        alice, mallory = await connect(), await server.client()
         await clear(alice)
-        assert await mallory.answer(*frames) == {"ok": False, "error": sentence}
+        await mallory.send(*frames)
+        assert await mallory.answer_to(7) == {"ok": False, "error": sentence}
         await flush(alice)
         assert alice.inbox == []
-        await mallory.send('2["message",{"others":true}]')
+        await mallory.send('42["message",{"others":true}]')
         await eventually(lambda: alice.inbox)
 
     async def test_a_failure_of_the_server_is_answered_and_logged(

@@ -11,7 +11,6 @@ import os
 import re
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -19,12 +18,13 @@ from pathlib import Path
 import nbformat
 import pytest
 import pytest_asyncio
-from execute_notebooks import NOTEBOOKS, lessons
 from nbformat.v4 import new_code_cell, new_notebook
 from playwright.async_api import async_playwright
-from test_notebooks import first_line, is_folded
 
-TIMEOUT = 60  # seconds, for everything that the browser is waited for
+from support.lessons import NOTEBOOKS, first_line, is_folded, lessons
+from support.processes import free_port, needed
+from support.waiting import WHOLE_RUN
+
 LESSONS = lessons()
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 SCREENSHOTS = os.environ.get("CHATLIB_SCREENSHOTS")
@@ -61,8 +61,7 @@ class JupyterLab:
         page.parent.mkdir(parents=True)
         news = "@jupyterlab/apputils-extension:announcements"
         page.write_text(json.dumps({"disabledExtensions": {news: True}}))
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self._port = free.getsockname()[1]
+        self._port = free_port()
         self.url = f"http://127.0.0.1:{self._port}"
         self.token = secrets.token_hex()
         self._log = folder / "log"
@@ -93,7 +92,7 @@ class JupyterLab:
             self._process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
 
     async def started(self):
-        async with asyncio.timeout(TIMEOUT):
+        async with asyncio.timeout(WHOLE_RUN):
             while True:
                 assert self._process.poll() is None, self._log.read_text()
                 with contextlib.suppress(OSError):
@@ -125,16 +124,13 @@ async def jupyterlab(tmp_path_factory):
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def page(jupyterlab):
-    chromium = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if not chromium:
-        give_up = pytest.fail if os.environ.get("CI") else pytest.skip
-        give_up(f"none of {', '.join(BROWSERS)} is installed")
+    chromium = needed(*BROWSERS)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
         )
         page = await browser.new_page(viewport={"width": 1280, "height": 1000})
-        page.set_default_timeout(TIMEOUT * 1000)
+        page.set_default_timeout(WHOLE_RUN * 1000)
         await page.goto(f"{jupyterlab.url}/lab?token={jupyterlab.token}")
         await page.wait_for_function("window.jupyterapp")
         await page.evaluate("window.jupyterapp.restored")
@@ -156,7 +152,7 @@ class Notebook:
             self.page.evaluate(
                 f"(argument) => ({script})(window.panel, window.jupyterapp, argument)", argument
             ),
-            TIMEOUT,
+            WHOLE_RUN,
         )
 
     async def open(self, name):

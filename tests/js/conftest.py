@@ -1,20 +1,14 @@
 import json
-import os
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
+from support.processes import cannot_run, needed
+from support.waiting import WHOLE_RUN
+
 HERE = Path(__file__).parent
-
-
-def cannot_run(reason):
-    """Skip on a learner's machine, fail in CI."""
-    if os.environ.get("CI"):
-        pytest.fail(reason, pytrace=False)
-    pytest.skip(reason)
 
 
 def versions(lock):
@@ -28,14 +22,14 @@ def versions(lock):
 @pytest.fixture(scope="session")
 def node():
     """The path of Node.js, with the official packages installed for it."""
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if node is None or npm is None:
-        cannot_run("Node.js with npm is not installed")
+    node, npm = needed("node"), needed("npm")
     version = subprocess.run([node, "--version"], capture_output=True, text=True).stdout
     if int(version.removeprefix("v").split(".")[0]) < 20:
         cannot_run(f"Node.js 20 or later is needed, not {version}")
     HERE.joinpath("node_modules").mkdir(exist_ok=True)
-    with FileLock(HERE / "node_modules" / ".installing", timeout=150):  # the other workers wait
+    with FileLock(
+        HERE / "node_modules" / ".installing", timeout=2 * WHOLE_RUN
+    ):  # the other workers wait
         install(npm)
     return node
 
@@ -51,7 +45,7 @@ def install(npm):
         cwd=HERE,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=WHOLE_RUN,
     )
     if run.returncode != 0:
         cannot_run(f"npm cannot install the packages:\n{run.stderr}")

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from execute_notebooks import lessons
+
+from support.lessons import lessons
+from support.waiting import WHOLE_RUN
 
 HERE = Path(__file__).parent
-TIMEOUT = 60  # seconds, for all scenes of a lesson; each wait in them has a shorter one
 
 
 def blocks(path):
@@ -28,7 +29,7 @@ def run_blocks(node, number, sources):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         encoding="utf-8",
-        timeout=TIMEOUT,
+        timeout=WHOLE_RUN,
     )
 
 

@@ -5,10 +5,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from test_chat_so_far import LESSONS, Program
+
+from support.chats_so_far import LESSONS, Program
+from support.waiting import WHOLE_RUN
 
 HERE = Path(__file__).parent
-TIMEOUT = 60  # seconds, for all tests of one transport; each wait in them has a shorter one
 
 
 @pytest.mark.parametrize(
@@ -27,7 +28,7 @@ async def test_the_chat_so_far(node, lesson, tmp_path):
         await program.started()
         run_tests(node, "chat_so_far.mjs", {"CHAT_URL": program.url, "LESSON": lesson})
     finally:
-        program.stop()
+        program.kill()
 
 
 def run_tests(node, name, environment):
@@ -38,7 +39,7 @@ def run_tests(node, name, environment):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         encoding="utf-8",
-        timeout=TIMEOUT,
+        timeout=WHOLE_RUN,
     )
     if run.returncode != 0:
         pytest.fail(run.stdout, pytrace=False)

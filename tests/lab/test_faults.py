@@ -6,14 +6,13 @@ from xml.etree import ElementTree as ET
 import pytest
 import pytest_asyncio
 import socketio
-from chat_servers import threads_end
 
 from chatlib import ChatServer
 from chatlib.history import History
 from chatlib.lab import Lab, LabTimeoutError
 from chatlib.lab.trace import SERVER
+from support.waiting import TIMEOUT, threads_end
 
-TIMEOUT = 5  # seconds
 SVG = "{http://www.w3.org/2000/svg}"
 
 

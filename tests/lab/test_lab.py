@@ -16,8 +16,7 @@ from chatlib import ChatServer
 from chatlib.lab import Client, Lab, LabTimeoutError
 from chatlib.lab.pictures import Matrix
 from chatlib.messages import is_socket_id
-
-TIMEOUT = 5  # seconds
+from support.waiting import TIMEOUT
 
 
 async def many_turns():

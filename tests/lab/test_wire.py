@@ -9,8 +9,7 @@ import socketio
 
 from chatlib.lab.trace import SERVER, Emission, Packet
 from chatlib.web import WebServer
-
-TIMEOUT = 5  # seconds
+from support.waiting import TIMEOUT
 
 
 def told(step):

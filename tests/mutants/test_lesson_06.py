@@ -1,5 +1,6 @@
 import pytest
-from mutant_checks import Mutant, check_notices, check_passes
+
+from support.mutant_checks import Mutant, check_notices, check_passes
 
 LESSON = "06_the_whole_server.ipynb"
 FIRST_TAB = '[tab for tab, _ in self._io.manager.get_participants("/", message.audience)][:1]'

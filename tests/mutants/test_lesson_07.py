@@ -1,5 +1,6 @@
 import pytest
-from mutant_checks import Mutant, check_notices, check_passes
+
+from support.mutant_checks import Mutant, check_notices, check_passes
 
 LESSON = "07_errors_and_acks.ipynb"
 SENTENCE = 'refused("The server failed to do this; the failure is in its log.")'

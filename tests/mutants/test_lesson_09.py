@@ -1,5 +1,6 @@
 import pytest
-from mutant_checks import Mutant, check_notices, check_passes
+
+from support.mutant_checks import Mutant, check_notices, check_passes
 
 LESSON = "09_keep_strangers_out.ipynb"
 MUTANTS = {

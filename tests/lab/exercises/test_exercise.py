@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 import socketio
-from exercise_checks import check_exercise, function
 from IPython.lib.pretty import pretty
 
 from chatlib import ChatServer
@@ -27,6 +26,7 @@ from chatlib.lab.exercises import (
 )
 from chatlib.lab.exercises.exercise import WrongAnswerError, run
 from chatlib.lab.exercises.reader import Code, Watch
+from support.exercise_checks import check_exercise, function
 
 TIMEOUT = 5  # seconds
 # The package has a function of the module's name.

@@ -1,9 +1,9 @@
 from functools import partial
 
 import pytest
-from exercise_checks import check_exercise, function
 
 from chatlib.lab import exercise
+from support.exercise_checks import check_exercise, function
 
 
 def handler(event, parameter, *body):

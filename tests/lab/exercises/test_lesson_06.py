@@ -1,8 +1,7 @@
 from functools import partial
 
-from exercise_checks import check_exercise
-
 from chatlib.lab import exercise
+from support.exercise_checks import check_exercise
 
 IMPORTS = "import asyncio\nfrom chatlib.messages import *\n\n\n"
 

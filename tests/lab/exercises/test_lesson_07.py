@@ -1,6 +1,5 @@
-from exercise_checks import check_exercise, function
-
 from chatlib.lab import exercise
+from support.exercise_checks import check_exercise, function
 
 TIMEOUT = "import asyncio\nimport socketio\nTimeout = socketio.exceptions.TimeoutError\n"
 

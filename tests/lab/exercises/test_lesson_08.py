@@ -1,7 +1,6 @@
-from chat_servers import threads_end
-from exercise_checks import check_exercise, function
-
 from chatlib.lab import exercise
+from support.exercise_checks import check_exercise, function
+from support.waiting import threads_end
 
 
 def client(*body, before="key = str(uuid.uuid4())"):

@@ -1,8 +1,7 @@
 from functools import partial
 
-from exercise_checks import check_exercise
-
 from chatlib.lab import exercise
+from support.exercise_checks import check_exercise
 
 IMPORT = "from socketio.exceptions import ConnectionRefusedError\n\n\n"
 REFUSE = 'raise ConnectionRefusedError("The passcode is wrong.")'

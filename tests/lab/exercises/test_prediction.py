@@ -2,10 +2,10 @@ import re
 from dataclasses import replace
 
 import pytest
-from exercise_checks import function
 
 from chatlib.lab.exercises import Prediction, Verdict, exercises
 from chatlib.lab.exercises.prediction import Line
+from support.exercise_checks import function
 
 EVERYONE = 'alice.emit("everyone", "hi")'
 TWICE = 'bob.emit("me", "hi")'

@@ -10,13 +10,13 @@ import socket
 import struct
 
 import aiohttp
-from conftest import TIMEOUT
 
-from chatlib import ChatServer
 from chatlib.messages import FiniteJson
-from chatlib.web import WebServer
+from support.waiting import TIMEOUT
 
-PATH = "/socket.io/?EIO=4&transport="
+POLLING, WEBSOCKET = (
+    f"/socket.io/?EIO=4&transport={transport}" for transport in ("polling", "websocket")
+)
 
 
 class RawClient:
@@ -59,9 +59,10 @@ class RawClient:
         self.sid = answer.get("sid")
         return answer
 
-    async def call(self, event, *arguments, attachments=()):
+    async def call(self, event, *arguments, attachments=(), timeout=TIMEOUT):
         """Send an event, and return the acknowledgement of the server."""
-        return await self.call_raw(json.dumps([event, *arguments]), *attachments)
+        async with asyncio.timeout(timeout):
+            return await self.call_raw(json.dumps([event, *arguments]), *attachments)
 
     async def call_raw(self, data, *attachments):
         """The same with text in place of the JSON."""
@@ -82,109 +83,20 @@ class RawClient:
                 pass
 
 
-async def flush(*clients):
-    """Wait until all that the clients sent, and all that was sent to them, has arrived."""
-    for _ in range(2):
-        for client in clients:
-            await client.call("flush")
-
-
-class Stage:
-    """A chat server that listens, and raw clients of it."""
-
-    def __init__(self, chat, web, session):
-        self.chat = chat
-        self.web = web
-        self.url = web.url
-        self.session = session
-        self._wires = []
-
-    async def open(self):
-        """Open a WebSocket, and nothing more."""
-        websocket = await self.session.ws_connect(f"{PATH}websocket", max_msg_size=0)
-        client = RawClient(websocket)
-        assert (await client.receive())[0] == "0"
-        client.frames.clear()
-        return client
-
-    async def client(self, auth=None):
-        """A client that was let in and welcomed."""
-        client = await self.open()
-        answer = await client.enter(auth)
-        assert "sid" in answer, answer
-        await client.until(lambda frame: frame.startswith('42["welcome"'))
-        return client
-
-    async def wire(self, path=f"{PATH}websocket", buffer=None):
-        """A `WireClient`, closed in the end."""
-        self._wires.append(await WireClient.open(self.url, path, buffer))
-        return self._wires[-1]
-
-    async def hang_up(self, wire):
-        self._wires.remove(wire)
-        await wire.close()
-
-    async def close(self):
-        for wire in self._wires:
-            await wire.close()
-
-    async def poller(self):
-        """The path of a polling session, and what came with its opening."""
-        async with self.session.get(f"{PATH}polling") as answer:
-            return f"{PATH}polling&sid={json.loads((await answer.text())[1:])['sid']}"
-
-    async def post(self, path, body, **options):
-        """Send a polling request; return its status and its text."""
-        async with self.session.post(path, data=body, **options) as answer:
-            return answer.status, await answer.text()
-
-    async def get(self, path, **options):
-        async with self.session.get(path, **options) as answer:
-            return answer.status, await answer.text()
-
-    @property
-    def ghosts(self):
-        """What the server still holds of clients."""
-        io = self.chat.io
-        return [
-            *io.eio.sockets,
-            *io.environ,
-            *io.manager.rooms,
-            *io.manager.pending_connect,
-            *io.manager.pending_disconnect,
-            *io.manager.callbacks,
-            *self.chat.members._members,
-            *self.chat.members._sockets,
-            *io._gate.transports,
-            *io._binary_packet,
-        ]
-
-
-@contextlib.asynccontextmanager
-async def staged(**options):
-    """A stage with a chat server of the given options."""
-    chat = ChatServer(**options)
-    web = WebServer(chat.io)
-    await web.start()
-    try:
-        timeout = aiohttp.ClientTimeout(TIMEOUT)
-        async with aiohttp.ClientSession(web.url, timeout=timeout) as session:
-            stage = Stage(chat, web, session)
-            yield stage
-            await stage.close()
-    finally:
-        await web.stop()
-
-
 class WireClient:
-    """A WebSocket by hand on a bare TCP connection, which can send any bytes, and never read."""
+    """A WebSocket by hand on a bare TCP connection, which can send any bytes, and never read.
 
-    def __init__(self, reader, writer):
+    Attributes:
+        head: What the server answered to the handshake, in lower case.
+    """
+
+    def __init__(self, reader, writer, head):
         self.reader = reader
         self.writer = writer
+        self.head = head
 
     @classmethod
-    async def open(cls, url, path, buffer):
+    async def open(cls, url, path, *, buffer=None, headers=()):
         host, port = url.removeprefix("http://").split(":")
         bare = socket.socket()
         if buffer:  # before connecting, or it is not what the kernel offers to the other side
@@ -192,15 +104,20 @@ class WireClient:
         bare.setblocking(False)
         await asyncio.get_running_loop().sock_connect(bare, (host, int(port)))
         reader, writer = await asyncio.open_connection(sock=bare, limit=buffer or 65_536)
-        key = base64.b64encode(bytes(16)).decode()
-        writer.write(
-            f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: Upgrade\r\n"
-            f"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n"
-            "".encode()
-        )
+        lines = [
+            f"GET {path} HTTP/1.1",
+            f"Host: {host}:{port}",
+            "Connection: Upgrade",
+            "Upgrade: websocket",
+            "Sec-WebSocket-Version: 13",
+            f"Sec-WebSocket-Key: {base64.b64encode(bytes(16)).decode()}",
+            *headers,
+        ]
+        writer.write("\r\n".join([*lines, "", ""]).encode())
         async with asyncio.timeout(TIMEOUT):
-            assert b"101" in (await reader.readuntil(b"\r\n\r\n")).splitlines()[0]
-        return cls(reader, writer)
+            head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+        assert head.startswith("http/1.1 101"), head
+        return cls(reader, writer, head)
 
     def send(self, *frames):
         self.writer.write(b"".join(map(websocket_frame, frames)))

@@ -15,10 +15,11 @@ from pathlib import Path
 import pytest
 
 import chatlib
+from support.lessons import NOTEBOOKS
+from support.waiting import WHOLE_RUN
 
 PACKAGE = Path(chatlib.__file__).parent
-NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
-TIMEOUT = 60  # seconds, for one run of a lesson
+
 
 # Of all that nbval imports this alone takes as long as a lesson, and nothing here needs it.
 WITHOUT_SLOW_IMPORT = "sys.modules['rfc3987_syntax'] = None"
@@ -70,12 +71,12 @@ def run_lesson(lesson, directory):
     """Run a lesson under nbval with the package in ``directory``, up to the first red cell."""
     settings = directory / "pytest.ini"  # not the project's, and no plugin but nbval: it is faster
     settings.write_text("[pytest]\n", encoding="utf-8")
-    path = f"{directory}{os.pathsep}{Path(__file__).parent}"
+    path = f"{directory}{os.pathsep}{Path(__file__).parents[1]}"
     environ = os.environ | {"PYTHONPATH": path, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTHONPYCACHEPREFIX"):
         environ.pop(name, None)
     options = ["-c", str(settings), "-p", "no:cacheprovider", "-x", "-q", "--color=no"]
-    options += ["-p", "kernel_ports", "-p", "nbval.plugin"]
+    options += ["-p", "support.kernel_ports", "-p", "nbval.plugin"]
     options += ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=20"]
     return subprocess.run(
         [sys.executable, "-c", RUN_PYTEST, *options, str(NOTEBOOKS / lesson)],
@@ -84,7 +85,7 @@ def run_lesson(lesson, directory):
         capture_output=True,
         text=True,
         encoding="utf-8",
-        timeout=TIMEOUT,
+        timeout=WHOLE_RUN,
     )
 
 

@@ -1,0 +1,93 @@
+"""Programs that tests run in processes of their own."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from support.waiting import PATIENCE, eventually
+
+
+def cannot_run(reason):
+    """Skip a test on a learner's machine, and fail it in CI, where nothing may be missing."""
+    if os.environ.get("CI"):
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+def needed(*names):
+    """Return the path of a program that a test needs, whichever of these it is called here."""
+    path = next(filter(None, map(shutil.which, names)), None)
+    return path or cannot_run(f"{' or '.join(names)} is not installed")
+
+
+def free_port():
+    """Return a port of this machine that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+class Process:
+    """A program that is running; what it prints goes to files, which never block it."""
+
+    def __init__(self, arguments, folder, **environment):
+        self._out, self._err = folder / "stdout", folder / "stderr"
+        with self._out.open("wb") as out, self._err.open("wb") as err:
+            self._process = subprocess.Popen(
+                arguments,
+                cwd=folder,
+                stdout=out,
+                stderr=err,
+                env=os.environ | {"PYTHONIOENCODING": "utf-8"} | environment,
+            )
+
+    @property
+    def lines(self):
+        return self._out.read_text("utf-8").splitlines()
+
+    @property
+    def errors(self):
+        return self._err.read_text("utf-8").splitlines()
+
+    async def printed(self, text=""):
+        """Wait until it has printed this, or anything at all."""
+
+        def has_printed():
+            return any(text in line for line in self.lines)
+
+        await eventually(lambda: has_printed() or self.has_ended(), PATIENCE)
+        assert has_printed(), self.errors
+
+    def has_ended(self):
+        return self._process.poll() is not None
+
+    async def ended(self):
+        """Wait until it has ended, and return its exit status."""
+        await eventually(self.has_ended, PATIENCE)
+        return self._process.returncode
+
+    def signal(self, signum):
+        self._process.send_signal(signum)
+
+    def kill(self):
+        self._process.kill()
+        self._process.wait(PATIENCE)
+
+
+class Command(Process):
+    """``python -m chatlib``, running."""
+
+    def __init__(self, folder, arguments, environment):
+        # As a person has it: what is not flushed does not come.
+        super().__init__(
+            [sys.executable, "-m", "chatlib", *arguments],
+            folder,
+            **{"PYTHONUNBUFFERED": ""} | environment,
+        )
+
+    @property
+    def url(self):
+        return self.lines[0].rpartition(" ")[2]

@@ -1,0 +1,158 @@
+"""Chat servers of a test's own making, with or without a history, that start again."""
+
+import contextlib
+import json
+
+import aiohttp
+
+from chatlib import ChatServer
+from chatlib.history import History
+from chatlib.web import WebServer
+from support.clients import PlainClients
+from support.raw_clients import POLLING, WEBSOCKET, RawClient, WireClient
+from support.waiting import TIMEOUT, threads_end
+
+
+class Server:
+    """A chat server that listens, and its clients, with a client library and without.
+
+    Attributes:
+        chat: The chat server.
+        url: Where it listens.
+        connect: Connects a plain client: ``await server.connect(auth)``.
+    """
+
+    def __init__(self, chat):
+        self.chat = chat
+        self.web = WebServer(chat.io)
+        self._wires = []
+
+    async def start(self):
+        await self.web.start()
+        self.url = self.web.url
+        self.connect = PlainClients(self.url)
+        self._session = aiohttp.ClientSession(self.url, timeout=aiohttp.ClientTimeout(TIMEOUT))
+
+    async def stop(self):
+        """Let all clients leave, and stop."""
+        for wire in self._wires:
+            await wire.close()
+        await self._session.close()
+        await self.connect.close()
+        await self.web.stop()
+
+    # -- clients without a client library --
+
+    async def upgrading(self, path):
+        """Open the WebSocket that a polling session may go over to."""
+        path = path.replace("polling", "websocket")
+        return RawClient(await self._session.ws_connect(path, max_msg_size=0))
+
+    async def open(self):
+        """Open a WebSocket, and nothing more."""
+        client = await self.upgrading(WEBSOCKET)
+        assert (await client.receive())[0] == "0"
+        client.frames.clear()
+        return client
+
+    async def client(self, auth=None):
+        """Return a raw client that was let in and welcomed."""
+        client = await self.open()
+        answer = await client.enter(auth)
+        assert "sid" in answer, answer
+        await client.until(lambda frame: frame.startswith('42["welcome"'))
+        return client
+
+    async def wire(self, path=WEBSOCKET, **options):
+        """Return a `WireClient`, closed in the end."""
+        self._wires.append(await WireClient.open(self.url, path, **options))
+        return self._wires[-1]
+
+    async def hang_up(self, wire):
+        self._wires.remove(wire)
+        await wire.close()
+
+    async def poller(self):
+        """Return the path of a new polling session."""
+        async with self._session.get(POLLING) as answer:
+            return f"{POLLING}&sid={json.loads((await answer.text())[1:])['sid']}"
+
+    async def post(self, path, body, **options):
+        """Send a polling request; return its status and its text."""
+        async with self._session.post(path, data=body, **options) as answer:
+            return answer.status, await answer.text()
+
+    async def get(self, path, **options):
+        async with self._session.get(path, **options) as answer:
+            return answer.status, await answer.text()
+
+    # -- what no public way tells: nowhere else do tests look into these --
+
+    @property
+    def transports(self):
+        """The connections of open WebSockets."""
+        return [*self.chat.io._gate.transports.values()]
+
+    @property
+    def incomplete(self):
+        """The messages whose attachments have not come yet."""
+        return [*self.chat.io._binary_packet.values()]
+
+    @property
+    def ghosts(self):
+        """What the server still holds of clients."""
+        io = self.chat.io
+        return [
+            *io.eio.sockets,
+            *io.environ,
+            *io.manager.rooms,
+            *io.manager.pending_connect,
+            *io.manager.pending_disconnect,
+            *io.manager.callbacks,
+            *self.chat.members,
+            *self.chat.members._sockets,
+            *io._gate.transports,
+            *io._binary_packet,
+        ]
+
+
+@contextlib.asynccontextmanager
+async def serving(**options):
+    """Start a chat server of the given options, and stop it."""
+    server = Server(ChatServer(**options))
+    await server.start()
+    try:
+        yield server
+    finally:
+        await server.stop()
+
+
+class Servers:
+    """Starts chat servers that keep their messages in one file: ``await servers()``."""
+
+    def __init__(self, folder):
+        self._folder = folder
+        self._running = []
+
+    async def __call__(self, *, history=True, bound=1000, **options):
+        if history is True:
+            history = History(self._folder / "history.db", bound=bound)
+        server = Server(ChatServer(history=history or None, **options))
+        self._running.append(server)
+        await server.start()
+        return server
+
+    async def stop(self):
+        for server in self._running:
+            await server.stop()
+        threads_end()
+
+
+async def why_refused(url, auth):
+    """Connect with ``auth``, and return the sentence with which that is refused."""
+    async with aiohttp.ClientSession(url) as session, session.ws_connect(WEBSOCKET) as websocket:
+        client = RawClient(websocket)
+        await client.receive()
+        answer = await client.enter(auth)
+    assert "sid" not in answer, answer
+    return answer["message"]
