@@ -17,14 +17,14 @@ from chatlib.web import WebServer
 
 
 class CannotListenError(Exception):
-    """An address cannot be listened on; the message says which one, and why."""
+    """The server cannot listen on an address; the message says on which, and why."""
 
 
 class OneLine(logging.Formatter):
     """Writes each record on one line, however many lines a client's text would make of it."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the record's message with all that is not printable escaped."""
+        """Return the record's message with every unprintable character escaped."""
         message = "".join(
             character if character.isprintable() else repr(character)[1:-1]
             for character in record.getMessage()
@@ -49,8 +49,8 @@ def parser() -> argparse.ArgumentParser:
     add("--host", default="127.0.0.1", help="where to listen (%(default)s)")
     add("--port", type=int, default=8000, help="0 takes a free one (%(default)s)")
     add("--history", metavar="FILE", help="keep messages in this file, and replay them")
-    add("--passcode", metavar="TEXT", help="let in only who knows this")
-    add("--secret", metavar="TEXT", help="sign users' tokens with this, to outlive a restart")
+    add("--passcode", metavar="TEXT", help="let in only people who know this")
+    add("--secret", metavar="TEXT", help="sign users' tokens with this: they outlive a restart")
     add("--open", action="store_true", help="let anyone on the network in, as whoever they say")
     add(
         "--origin",
@@ -71,7 +71,9 @@ def chat_server(given: argparse.Namespace) -> ChatServer:
     if not given.host:
         raise ValueError("--host needs a name or an address.")
     if given.open and given.passcode is not None:
-        raise ValueError("--open lets anyone in, --passcode only who knows it; give one of them.")
+        raise ValueError(
+            "--open lets anyone in, --passcode only people who know it; give one of them."
+        )
     for origin in given.origin or ():
         if origin != "*" and not re.fullmatch(r"https?://[^/\s]+", origin):
             raise ValueError(
@@ -128,7 +130,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command, and return its exit status."""
     given = parser().parse_args(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # A room may have a name that the terminal cannot spell.
+        # The name of a room may have characters that the terminal cannot show.
         sys.stdout.reconfigure(errors="backslashreplace")
     log = logging.StreamHandler(sys.stdout)
     log.setFormatter(OneLine())

@@ -25,18 +25,18 @@ _Server = TypeVar("_Server", bound=HasMembers)
 def acknowledged(
     handler: Callable[[_Server, str, Any], Awaitable[Ack]],
 ) -> Callable[..., Awaitable[Ack]]:
-    """Make a handler of one argument answer every call, one after the other for each socket.
+    """Make a handler of one argument answer every call, and take each socket's calls in turn.
 
-    Without it python-socketio answers nothing when a handler raises or is called with another
-    number of arguments, and the client waits until its own timeout; and it runs the handlers of
-    one socket's events side by side.
+    Without it, python-socketio gives no answer when a handler raises or is called with another
+    number of arguments, so that the client waits for its own timeout; and the handlers of one
+    socket's events run side by side.
 
     Args:
         handler: The method; what it returns is the acknowledgement.
 
     Returns:
-        The method to register. It answers `BadInputError` with its sentence; any other exception it
-        logs, and answers with a sentence that tells the client nothing of the server's inside.
+        The method to register. It answers `BadInputError` with its sentence. It logs any other
+        exception, and answers with a sentence that gives away nothing about the server.
     """
 
     @functools.wraps(handler)

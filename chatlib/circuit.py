@@ -1,4 +1,4 @@
-"""The circuit: a `socketio.AsyncServer` that stands up to clients that do not keep the rules."""
+"""The circuit: a `socketio.AsyncServer` that withstands clients that break the rules."""
 
 import asyncio
 import contextlib
@@ -17,18 +17,18 @@ from chatlib.gate import Gate
 from chatlib.limits import Limits
 from chatlib.messages import ChatPacket, new_socket_id
 
-# So many seconds a replay waits for a slow reader, page by page; then the reader has its queue.
+# How many seconds a replay waits for a slow reader before it sends the next page all the same.
 _DRAIN = 5.0
-# So many seconds a client has to read the goodbye, before its connection is cut.
+# How many seconds a client has to read the goodbye before its connection is cut.
 _GOODBYE = 1.0
-# The writer of a connection takes so much from its queue at once: what it has taken nobody counts.
-# In packets, it is what a polling client in Python reads.
+# How much a connection's writer takes from its queue at once: nobody counts what it has taken.
+# A polling client in Python reads no more packets at once than these.
 _BATCH_BYTES, _BATCH_PACKETS = 65_536, 16
-# What a packet takes in memory besides its data, about.
+# About how many bytes a packet takes in memory besides its data.
 _OVERHEAD = 200
 
 logger = logging.getLogger("chatlib")
-# Errors of python-engineio's own; what it says of well-behaved clients is not worth a line.
+# Only python-engineio's errors: what it says about well-behaved clients is not worth a line.
 _engineio_logger = logging.getLogger("chatlib.engineio")
 _engineio_logger.setLevel(logging.ERROR)
 
@@ -38,7 +38,7 @@ class Circuit(socketio.AsyncServer):  # type: ignore[misc]
 
     Args:
         limits: What one client may do.
-        at_shutdown: What else to close when the server stops.
+        at_shutdown: Closes what belongs to the server, when it stops.
         **options: Passed on to `socketio.AsyncServer`.
     """
 
@@ -85,14 +85,14 @@ class Circuit(socketio.AsyncServer):  # type: ignore[misc]
         await self._at_shutdown()
 
     async def drained(self, sid: str) -> None:
-        """Wait until a client has been sent what waits for it, or has gone."""
+        """Wait until a client has read what waits for it or has gone, but only for some seconds."""
         eio_sid = self.manager.eio_sid_from_sid(sid, "/")
         if eio_sid in self.eio.sockets:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.eio.sockets[eio_sid].queue.join(), _DRAIN)
 
     async def _receive_or_hang_up(self, eio_sid: str, data: str | bytes) -> None:
-        if eio_sid not in self.environ:  # python-socketio would let it in again, and never out
+        if eio_sid not in self.environ:  # python-socketio would let it in again, for ever
             return
         try:
             if not data and eio_sid not in self._binary_packet:
@@ -110,22 +110,22 @@ class Circuit(socketio.AsyncServer):  # type: ignore[misc]
         session = self.eio.sockets.get(eio_sid)
         if session and not session.closing:
             logger.warning("Hanging up on %s: %s", self._name(eio_sid), why)
-            # Not to wait for the goodbye: this may be the connection's own read loop.
+            # It must not wait for the goodbye: this may be the connection's own read loop.
             await session.close(wait=False)
 
     async def _leave(self, eio_sid: str, reason: str) -> None:
         await self._disconnected(eio_sid, reason)
-        self._binary_packet.pop(eio_sid, None)  # of a socket that was not let in yet, it stays
+        self._binary_packet.pop(eio_sid, None)  # it stays if the socket was not let in yet
         # Once the goodbye is in the queue: python-engineio puts it there right after this.
         asyncio.get_running_loop().call_soon(self._end_session, eio_sid)
 
     def _end_session(self, eio_sid: str) -> None:
         """Forget a session that has ended, and see to it that its WebSocket ends too."""
-        # Its end is left to the client at first: a python-engineio client that is told goodbye and
+        # At first the client is left to close it: a python-engineio client that is told goodbye and
         # finds the WebSocket closed as well waits for half a minute.
         self.eio.sockets.pop(eio_sid, None)
         if ping := self._pings.pop(eio_sid, None):
-            ping.cancel()  # for up to 25 seconds it would hold all that the session held
+            ping.cancel()  # it would keep all that the session held, for up to 25 seconds
         self._gate.cut(eio_sid, _GOODBYE)
 
     def _start_and_note_ping(self, target: Any, *args: Any, **kwargs: Any) -> asyncio.Task[Any]:
@@ -136,7 +136,7 @@ class Circuit(socketio.AsyncServer):  # type: ignore[misc]
         return task
 
     async def _forget_socket(self, eio_sid: str) -> None:
-        """Take out the socket of a client that left, or failed, while it was being let in."""
+        """Remove the socket of a client that left, or failed, while it was being let in."""
         await self._disconnected(eio_sid, self.reason.TRANSPORT_CLOSE)
         for namespace in list(self.manager.get_namespaces()):
             if sid := self.manager.sid_from_eio_sid(eio_sid, namespace):
@@ -157,9 +157,9 @@ class Circuit(socketio.AsyncServer):  # type: ignore[misc]
 
 
 def _refusing_if_cancelled(connect: Callable[..., Awaitable[Any]]) -> Callable[..., Any]:
-    """Make a connect handler refuse a client that breaks off the request it is cancelled with.
+    """Make a connect handler refuse the client when it is cancelled, as its request broke off.
 
-    python-socketio takes a handler that was cancelled for one that let the client in.
+    python-socketio takes a handler that was cancelled for one that has let the client in.
     """
 
     @functools.wraps(connect)
@@ -173,7 +173,7 @@ def _refusing_if_cancelled(connect: Callable[..., Awaitable[Any]]) -> Callable[.
 
 
 class _MeteredQueue(asyncio.Queue[Any]):
-    """A queue of packets that tells when it holds too much, and takes no more from then on."""
+    """A queue of packets that says once when it holds too much, and takes no more from then on."""
 
     def __init__(self, limit: int, too_much: Callable[[asyncio.Queue[Any]], None]) -> None:
         super().__init__()

@@ -9,7 +9,7 @@ from chatlib.messages import Ack, BadInputError, read_offset
 
 
 class Delivery:
-    """Delivers messages; with a history, once they are kept, and again to those who missed them.
+    """Delivers messages; with a history, once they are kept, and later to those who missed them.
 
     Args:
         io: The server whose sockets they go to.
@@ -27,7 +27,7 @@ class Delivery:
 
         Raises:
             BadInputError: The history cannot keep it.
-            sqlite3.Error: The disk did not take it; it was not delivered either.
+            sqlite3.Error: It could not be written to the disk, and was not delivered either.
         """
         if not self._history:
             await self._emit(message)
@@ -58,12 +58,12 @@ class Delivery:
         if not self._is_here(sid):
             return
         if self._history:
-            self._history.is_closed = False  # who is here shows that the server runs, or runs again
+            self._history.is_closed = False  # a socket shows that the server runs, or runs again
         if offset is None or not self._history:
             await self._enter(sid, rooms)
             return
         was_in = [room for room in rooms if room in self._io.rooms(sid)]
-        for room in was_in:  # who asks again hears nothing live between what was missed
+        for room in was_in:  # nothing live must come between what was missed
             await self._io.leave_room(sid, room)
         try:
             await self._catch_up(sid, rooms, offset, self._history)

@@ -1,7 +1,7 @@
 """The gate: what comes over the network is checked before python-engineio reads it.
 
-python-engineio takes every frame for one of an Engine.IO client. One that is not makes it raise out
-of the connection with a traceback, or answer "OK" to a request that it dropped.
+python-engineio believes that every frame comes from an Engine.IO client. One that does not makes it
+end the connection with a traceback, or answer "OK" to a request that it has dropped.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ class Gate:
     Args:
         eio: The server.
         limits: What one request may carry.
-        hang_up: Ends the session of an id, for a reason.
+        hang_up: Ends the session of the given id, for the given reason.
     """
 
     def __init__(self, eio: engineio.AsyncServer, limits: Limits, hang_up: HangUp) -> None:
@@ -78,7 +78,8 @@ class Gate:
             except web.HTTPRequestEntityTooLarge:
                 await self._refuse(request, session, "it sent a request that is too long")
             except (OSError, HttpProcessingError, web.RequestPayloadError) as error:
-                raise web.HTTPBadRequest from error  # it vanished, or its chunks make no sense
+                # The client vanished, or its chunks make no sense.
+                raise web.HTTPBadRequest from error
             if why := _why_refused(body, self._limits.packets_per_request):
                 await self._refuse(request, session, why)
             # python-engineio's own reading ends where the first piece of a long body does.
@@ -94,7 +95,7 @@ class Gate:
 
 
 class _Body:
-    """The body of a request, for who wants to read it."""
+    """The body of a request, as python-engineio reads one."""
 
     def __init__(self, body: bytes) -> None:
         self._body = body
@@ -104,7 +105,7 @@ class _Body:
 
 
 class _GuardedWebSocket(WebSocket):  # type: ignore[misc]
-    """python-engineio's WebSocket, which hands over nothing but frames of Socket.IO clients."""
+    """python-engineio's WebSocket, which lets through only what a Socket.IO client may send."""
 
     def __init__(self, gate: Gate, handler: Any, eio: engineio.AsyncServer) -> None:
         super().__init__(handler, eio)
@@ -114,7 +115,7 @@ class _GuardedWebSocket(WebSocket):  # type: ignore[misc]
     async def __call__(self, environ: dict[str, Any]) -> web.WebSocketResponse:
         session = self._session
         if session.upgrading:
-            await self._gate.hang_up(session.sid, "it upgrades twice at a time")
+            await self._gate.hang_up(session.sid, "it upgrades twice at once")
             raise web.HTTPBadRequest
         try:
             self._gate.transports[session.sid] = environ["aiohttp.request"].transport
@@ -129,7 +130,7 @@ class _GuardedWebSocket(WebSocket):  # type: ignore[misc]
             session.upgrading = False  # or polling would never be answered again
 
     async def wait(self) -> str | bytes:
-        """Return the next frame, or raise `OSError` if there is none that can be used."""
+        """Return the next frame, or raise `OSError` if there is none, or none that is allowed."""
         if self._session.closed:
             raise OSError
         try:
@@ -146,7 +147,7 @@ class _GuardedWebSocket(WebSocket):  # type: ignore[misc]
 
 
 def _why_no_frame(frame: str | bytes, others: Sequence[str]) -> str:
-    """Return why a frame is not one of a Socket.IO client; nothing if it is."""
+    """Return why a frame is not one of a Socket.IO client, or empty text if it is."""
     if isinstance(frame, bytes) or frame in others:
         return ""
     if frame[:1] == "4" and frame[1:2] in _SOCKETIO_TYPES:
@@ -157,7 +158,7 @@ def _why_no_frame(frame: str | bytes, others: Sequence[str]) -> str:
 
 
 def _why_refused(body: bytes, most: int) -> str:
-    """Return why the body of a polling client's request is refused; nothing if it is not."""
+    """Return why the body of a polling client's request is refused, or empty text if it is not."""
     try:
         frames = body.decode().split("\x1e")
     except UnicodeDecodeError:

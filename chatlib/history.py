@@ -19,18 +19,18 @@ from chatlib.messages import BadInputError
 
 logger = logging.getLogger("chatlib")
 
-# So many messages share one transaction, and with it one wait for the disk.
+# How many messages may share one transaction, and with it one wait for the disk.
 _BATCH = 400
-# A page of a replay is on its way to one client at once: so many messages, and so many bytes as
-# they are kept. As JSON it may be six times that, which must be less than may wait for a client.
+# How many messages a replay sends to a client at once, and how many bytes of them as they are kept.
+# As JSON these may be six times as many, which must be less than what may wait for a client.
 PAGE = 100
 PAGE_BYTES = 250_000
 
-# SQLite keeps this number in the head of the file: it tells a history from other databases.
+# SQLite keeps this number in the head of the file. It tells a history from other databases.
 _OURS = 0x63686174
 _WHOSE = "SELECT (SELECT count(*) FROM sqlite_master), application_id FROM pragma_application_id"
 
-# Before all else: what the first look at the file locks, it locks for good.
+# Before anything else: from then on, what locks the file locks it until it is closed.
 _ALONE = "PRAGMA locking_mode = EXCLUSIVE"
 # Names are kept as bytes: they may hold half a surrogate pair, which SQLite's text may not.
 _TO_USERS = "audience >= CAST('user:' AS BLOB) AND audience < CAST('user;' AS BLOB)"
@@ -63,7 +63,7 @@ SELECT sender, key, id FROM asked CROSS JOIN messages USING (sender, key) WHERE 
 """
 _LAST_ID = "SELECT coalesce(max(id), 0) FROM messages"
 # What an audience has missed: what was sent to it, and what it sent to users from another socket.
-# Each part comes in the order of an index, so that a page costs the same however many messages are.
+# Each part comes in the order of an index: a page costs the same, however long the history is.
 _MISSED = f"""
 SELECT id FROM messages WHERE id > :after AND id <= :until AND audience = :first
 UNION
@@ -89,8 +89,8 @@ class Message:
         sender: The Socket.IO room of the user who sent it, or the id of a socket without a user.
         data: The event's data.
         key: The sender's own name for it, to be able to send it again.
-        skip: The socket that sent it, where that is left out.
-        id: Its place in the history, once it has one.
+        skip: The socket that sent it, if it is left out.
+        id: Its place in the history; 0 before it has one.
     """
 
     event: str
@@ -111,7 +111,7 @@ class Message:
         """Return what clients get: the data, with the id if there is a place for it."""
         if not self.id or not isinstance(self.data, dict):
             return self.data
-        return {"id": self.id} | self.data | {"id": self.id}  # first to see, last to win
+        return {"id": self.id} | self.data | {"id": self.id}  # first, to be seen; last, to win
 
 
 class Page(NamedTuple):
@@ -119,7 +119,7 @@ class Page(NamedTuple):
 
     Attributes:
         messages: The messages, oldest first.
-        after: Where the next page begins.
+        after: The id after which the next page begins.
         more: Whether there may be a next page.
     """
 
@@ -145,6 +145,8 @@ class History:
         bound: How many missed messages are replayed at most.
 
     Attributes:
+        delivered: The id of the last message that was delivered.
+        turn: Held while messages are delivered, and while a client passes from replay to live.
         is_closed: Whether it was closed; nothing is kept or read then, until it is opened again.
     """
 
@@ -152,7 +154,6 @@ class History:
         self.path = path
         self.bound = bound
         self.delivered = 0
-        # Held while messages are delivered, and while a client passes from replay to live.
         self.turn = asyncio.Lock()
         self._deliver: Deliver | None = None
         self._opening = asyncio.Lock()
@@ -167,7 +168,7 @@ class History:
         self._deliver = deliver
 
     async def open(self) -> aiosqlite.Connection:
-        """Open the file, if it is not open; the first use does so too, but not after `close`.
+        """Open the file, unless it is open; the first use does so, too, but not after `close`.
 
         Raises:
             sqlite3.Error: It cannot be opened, is not a history, or another server has it open.
@@ -175,7 +176,7 @@ class History:
         self.is_closed = False
         async with self._opening:
             if not self._database:
-                # aiosqlite leaves its thread behind with an error when a file cannot be opened.
+                # aiosqlite leaves a thread and an error behind when a file cannot be opened.
                 sqlite3.connect(self.path).close()
                 database = await aiosqlite.connect(self.path, timeout=0)
                 try:
@@ -187,7 +188,7 @@ class History:
             return self._database
 
     async def append(self, message: Message) -> int:
-        """Keep a message, then deliver it; a key that was used before does neither.
+        """Keep a message, then deliver it; do neither if its key was used before.
 
         Args:
             message: The message, without an id.
@@ -197,7 +198,7 @@ class History:
 
         Raises:
             BadInputError: The data cannot be kept, or the history is closed.
-            sqlite3.Error: The disk did not take it; it was not delivered either.
+            sqlite3.Error: It could not be written to the disk, and was not delivered either.
         """
         packed = _pack(message.data)  # one that cannot be kept must not spoil the batch of others
         if not self.is_closed:
@@ -215,8 +216,8 @@ class History:
 
         Args:
             audience: As for `missed`.
-            after: The last id that was heard. One that is yet to come is from another history,
-                and all of this one was missed.
+            after: The last id that was heard. An id that this history has not given yet comes
+                from another one; then all of this one was missed.
         """
         database = await self._opened()
         if after > self._last:
@@ -230,7 +231,7 @@ class History:
         """Return the first page of what an audience has missed.
 
         Args:
-            audience: One or two Socket.IO rooms; of a user's, what that user sent is a part too.
+            audience: One or two Socket.IO rooms. With a user's comes what that user sent to users.
             after: The last id that was heard.
         """
         database = await self._opened()
@@ -304,7 +305,7 @@ class History:
         try:
             if self._deliver:
                 await self._deliver(message)
-        except Exception:  # it is kept, and those that it did not reach can have it replayed
+        except Exception:  # it is kept, and replayed to those whom it did not reach
             logger.exception("Message %d was kept, but not delivered", message.id)
         self.delivered = message.id
 
@@ -365,7 +366,9 @@ def _pack(data: Any) -> bytes:
         packed: bytes = msgpack.packb(data, unicode_errors="surrogatepass")
         _unpack(packed)  # what could not be read would spoil every replay
     except (ValueError, OverflowError, TypeError) as error:
-        raise BadInputError("This message cannot be kept: it nests or counts too far.") from error
+        raise BadInputError(
+            "This message cannot be kept: it nests too deep, or has too large a number."
+        ) from error
     return packed
 
 

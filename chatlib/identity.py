@@ -19,7 +19,7 @@ FREE_FAILURES = 3
 _FIRST_DELAY = 0.25  # seconds
 _LONGEST_DELAY = 4.0  # seconds
 _FORGET_AFTER = 600.0  # seconds without a failure
-# So many connections of one address may wait for an answer, and so many addresses are remembered.
+# How many connections of one address may wait for an answer, and how many addresses are remembered.
 MOST_WAITING = 50
 MOST_ADDRESSES = 10_000
 
@@ -40,7 +40,7 @@ class Identity(Protocol):
         """
 
     def session(self, sender: Sender) -> dict[str, str] | None:
-        """Return what to tell an accepted client of itself, if anything."""
+        """Return what to tell an accepted client about itself, if anything."""
 
 
 class Trusting:
@@ -56,16 +56,16 @@ class Trusting:
 
 
 class Passcode:
-    """Lets in who knows a passcode, and makes each of them a user that only a token proves again.
+    """Lets in whoever knows a passcode, each as a new user; a token proves to be that user again.
 
     A token is a bearer credential: whoever holds it is that user, without the passcode, until the
-    secret changes. It says nothing but who, and is good for nothing but to connect.
+    secret changes. It names the user and nothing else, and is good for connecting and nothing else.
 
     Args:
         passcode: What people have to know.
-        secret: What tokens are signed with, long and random; if not given, it is made up, and no
+        secret: What tokens are signed with, long and random. If not given, it is made up, and no
             token outlives the process.
-        sleep: How to wait, in seconds, before a passcode is looked at.
+        sleep: Waits for a number of seconds before a passcode is looked at.
 
     Raises:
         ValueError: The passcode or the secret is empty.
@@ -113,7 +113,7 @@ class Passcode:
             raise BadInputError("The token is not valid.") from None
 
     async def _check(self, passcode: Any, address: str | None) -> None:
-        """Refuse a passcode that is wrong, later each time; who guesses in parallel queues up."""
+        """Refuse a wrong passcode, later each time; guesses of one address at once queue up."""
         if passcode is None:  # not a guess: a page that does not know yet that it has to ask
             raise BadInputError("This chat needs a passcode.")
         guesser = self._guesser(address)
@@ -124,7 +124,7 @@ class Passcode:
             async with guesser.turn:
                 if delay := guesser.delay():
                     await self._sleep(delay)
-                # Digests have one length, so that the time tells nothing of the passcode's.
+                # Digests have one length, so that the time tells nothing about the passcode's.
                 right = hmac.compare_digest(_digest(passcode), self._passcode)
                 guesser.note(right)
         finally:
@@ -133,7 +133,7 @@ class Passcode:
             raise BadInputError("The passcode is wrong.")
 
     def _guesser(self, address: str | None) -> "_Guesser":
-        """Return who guesses from an address; who failed longest ago is forgotten first."""
+        """Return the guesser at an address; the one that guessed longest ago is forgotten first."""
         network, now = _network(address), time.monotonic()
         guesser = self._guessers.pop(network, None)
         if not guesser or (not guesser.waiting and now - guesser.last > _FORGET_AFTER):
@@ -156,7 +156,7 @@ class _Guesser:
     def delay(self) -> float:
         if self.failures < FREE_FAILURES:
             return 0.0
-        doublings = min(self.failures - FREE_FAILURES, 10)  # not a number too large to count
+        doublings = min(self.failures - FREE_FAILURES, 10)  # or the number is too large for a float
         return float(min(_FIRST_DELAY * 2**doublings, _LONGEST_DELAY))
 
     def note(self, right: bool) -> None:
@@ -165,7 +165,7 @@ class _Guesser:
 
 
 def _network(address: str | None) -> str:
-    """Return what stands for one guesser: an address, and of version 6 the network of a home."""
+    """Return what counts as one guesser: an IPv4 address, or the IPv6 network of a home."""
     try:
         given = ipaddress.ip_address(address or "")
     except ValueError:

@@ -21,10 +21,9 @@ class Limits:
         sockets_per_user: How many sockets one user may have open.
         unread_bytes: How much may wait in memory for one client to read it, before the server
             closes its connection.
-        packets_per_request: How many packets one HTTP request of a polling client may carry. It is
-            the same for all servers of a process.
-        transport_bytes: The longest frame or request, and what all attachments of a message may
-            have together; more closes the connection, without an answer.
+        packets_per_request: How many packets one HTTP request of a polling client may carry.
+        transport_bytes: How many bytes a frame or a request may have, and all attachments of a
+            message together; more closes the connection, without an answer.
     """
 
     message_size: int = 65_536
@@ -38,7 +37,12 @@ class Limits:
     transport_bytes: int = 1_000_000
 
     def check_name(self, name: object, what: str = "name") -> None:
-        """Raise `BadInputError` if a name, or what else is given, is too long."""
+        """Raise `BadInputError` if a name is too long.
+
+        Args:
+            name: The name, or a number in place of one.
+            what: What the name is called in the error.
+        """
         if len(str(name)) > self.name_length:
             raise BadInputError(f"A {what} may have {self.name_length} characters, not more.")
 

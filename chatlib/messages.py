@@ -4,7 +4,7 @@
 client to server     ``message``, ``join-room``, ``leave-room``
 server to client     ``welcome``, ``broadcast``, ``recieve-message``, ``single-message``
 with a passcode      ``session``, to the newcomer
-with a history       ``history-gap``, to who has missed more than is replayed
+with a history       ``history-gap``, to a client that has missed more than is replayed
 ===================  ====================================================================
 
 ``recieve-message`` is spelt as the notes and the front ends written for them spell it.
@@ -48,10 +48,10 @@ _SOCKET_ID = re.compile(r"~[A-Za-z0-9_-]{22}")
 _EVENTS = (packet.EVENT, packet.BINARY_EVENT)
 _ACKNOWLEDGEMENTS = (packet.ACK, packet.BINARY_ACK)
 _WITHOUT_ATTACHMENTS = {packet.BINARY_EVENT: packet.EVENT, packet.BINARY_ACK: packet.ACK}
-# What an attachment takes in memory besides its bytes, about.
+# About how many bytes an attachment takes in memory besides its own.
 _PER_ATTACHMENT = 100
 
-# Of lists in lists, and the like: some clients read data by recursion.
+# How deep lists and objects may nest: some clients read data by recursion.
 _DEEPEST = 100
 _TOO_DEEP = "The data nests too deep."
 
@@ -93,7 +93,7 @@ def read_auth(sid: str, auth: Any) -> Sender:
         auth: The ``auth`` of the client; ``None`` where it sent none.
 
     Raises:
-        BadInputError: ``auth`` is not an object, or a field of it is not of its type.
+        BadInputError: ``auth`` is not an object, or one of its fields has a wrong type.
     """
     if auth is None:
         auth = {}
@@ -238,7 +238,7 @@ class FiniteJson:
 
     @staticmethod
     def dumps(*args: Any, **kwargs: Any) -> str:
-        """Write JSON."""
+        """Write JSON, or raise `ValueError` for a number that is not finite."""
         return json.dumps(*args, allow_nan=False, **kwargs)
 
     @staticmethod
@@ -262,9 +262,9 @@ def _integer(text: str) -> int:
 class ChatPacket(packet.Packet):  # type: ignore[misc]
     """A Socket.IO packet whose event is neither a reserved one nor malformed.
 
-    An event that a client named ``connect``, or did not name with text at all, or whose data not
-    every client can read, comes out as a `REFUSED_EVENT` with the sentence to answer with. A packet
-    that no Socket.IO client sends, and that could not be answered, is a `ValueError`.
+    An event that is named ``connect``, or not by text at all, or has data that some client could
+    not read, becomes a `REFUSED_EVENT` with the sentence to answer with. A packet that no Socket.IO
+    client sends, and that could not be answered, is a `ValueError`.
 
     Attributes:
         longest: How many bytes all attachments of a packet may have together.
@@ -334,7 +334,7 @@ class ChatPacket(packet.Packet):  # type: ignore[misc]
 
 
 def _nests_too_deep(data: Any) -> bool:
-    """Tell whether reading data by recursion would be a danger, here or for other clients."""
+    """Tell whether data is dangerous to read by recursion, here or for other clients."""
     level = [data]
     for _ in range(_DEEPEST):
         level = [

@@ -42,7 +42,7 @@ class WebServer:
         self._background = _BackgroundTasks(io)
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
-        """Start to listen.
+        """Start listening.
 
         Args:
             host: The name or the address of the interface.
@@ -77,7 +77,7 @@ class WebServer:
         for connection in self._connections():
             transport = connection.transport
             connection.force_close()
-            if transport:  # a mere close waits until all is sent, which such a client never lets be
+            if transport:  # a mere close waits until all is sent, which such a client prevents
                 transport.abort()
         goodbyes += self._goodbyes()  # who came meanwhile, over a connection that was still open
         await self._shut_down()
@@ -88,7 +88,7 @@ class WebServer:
 
     async def _shut_down(self) -> None:
         await self._io.shutdown()
-        # As before the first client, or nobody would watch them when `io` starts again.
+        # As before the first client, or nothing would watch clients when `io` starts again.
         eio = self._io.eio
         eio.service_task_handle = eio.service_task_event = None
         eio.start_service_task = True
@@ -118,8 +118,8 @@ def application(io: socketio.AsyncServer) -> web.Application:
 
 @web.middleware
 async def _without_compression(request: web.Request, handler: _Handler) -> web.StreamResponse:
-    # Browsers offer permessage-deflate and aiohttp accepts: four times the memory a connection, and
-    # a third less throughput, to save bytes that a chat does not have.
+    # Browsers offer permessage-deflate and aiohttp accepts: four times the memory for a connection,
+    # and a third less throughput, to save bytes that a chat does not send.
     if hdrs.SEC_WEBSOCKET_EXTENSIONS in request.headers:
         headers = CIMultiDict(request.headers)
         del headers[hdrs.SEC_WEBSOCKET_EXTENSIONS]
