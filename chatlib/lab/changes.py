@@ -5,13 +5,19 @@ from collections.abc import Callable
 
 
 class Changes:
-    """Lets tasks wait until something that they look at has changed."""
+    """Lets tasks wait until something that they look at has changed.
+
+    Attributes:
+        count: How often anything has changed.
+    """
 
     def __init__(self) -> None:
+        self.count = 0
         self._event = asyncio.Event()
 
     def notify(self) -> None:
         """Wake all that wait, to look again."""
+        self.count += 1
         self._event.set()
         self._event = asyncio.Event()
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import socketio
 
+from chatlib.lab.pubsub import Subscription, is_shared
 from chatlib.lab.tunnel import Tunnel
 from chatlib.lab.wire import Wire
 from chatlib.web import WebServer
@@ -28,6 +29,8 @@ class Host:
         wire: What listens to it.
         tunnel: What the clients connect through, if anything.
         seed: With a seed, the socket ids are the same at every run.
+        name: The lab's name.
+        timeout: How long to wait for anything, in seconds.
 
     Attributes:
         io: The server.
@@ -35,14 +38,23 @@ class Host:
     """
 
     def __init__(
-        self, io: socketio.AsyncServer, wire: Wire, tunnel: Tunnel | None, seed: int | None
+        self,
+        io: socketio.AsyncServer,
+        wire: Wire,
+        tunnel: Tunnel | None,
+        seed: int | None,
+        name: str,
+        timeout: float,
     ) -> None:
         self.io = io
         self.is_stopped = False
         self._wire = wire
         self._tunnel = tunnel
-        # Ids to look at, not to keep a secret.
-        self._choose = None if seed is None else random.Random(seed).choice  # noqa: S311
+        self._timeout = timeout
+        self._subscription: Subscription | None = None
+        # Ids to look at, not to keep a secret. Servers that are one must not give out the same.
+        source = random.Random(f"{seed} {name}" if is_shared(io) else seed)  # noqa: S311
+        self._choose = None if seed is None else source.choice
         self._web = WebServer(io)
         self._generate_id = io.eio.generate_id
         self._seed_ids()
@@ -56,6 +68,8 @@ class Host:
         """Start the server, or start it again."""
         self._wire.attach(self.io)
         await self._web.start()
+        if is_shared(self.io):
+            await self._subscribe()
         if self._tunnel:
             await self._tunnel.lead_to(*self._web.address)
         self.is_stopped = False
@@ -63,10 +77,12 @@ class Host:
     async def stop(self) -> None:
         """Stop the server; `start` starts it again."""
         await self._web.stop()
+        if self._subscription:
+            await self._subscription.stop()
 
     async def close(self) -> None:
         """Stop the server and the tunnel for good."""
-        await self._web.stop()
+        await self.stop()
         if self._tunnel:
             await self._tunnel.stop()
 
@@ -82,6 +98,16 @@ class Host:
     def let_go(self) -> None:
         """Let the server draw its ids as it did before."""
         self.io.eio.generate_id = self._generate_id
+        if self._subscription:
+            self._subscription.detach()
+
+    async def _subscribe(self) -> None:
+        self._subscription = Subscription(self.io, self._wire)
+        try:
+            await self._subscription.start(self._timeout)
+        except BaseException:
+            await self.stop()
+            raise
 
     def _seed_ids(self) -> None:
         if not self._choose:

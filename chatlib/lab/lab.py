@@ -42,7 +42,7 @@ class Lab:
         self._loop = asyncio.get_running_loop()
         self._wire = Wire(self.trace)
         tunnel = Tunnel() if faults else None
-        self._host = Host(io, self._wire, tunnel, seed)
+        self._host = Host(io, self._wire, tunnel, seed, name, timeout)
         self._roster = Roster(tunnel, self.clear)
         self._faults = tunnel and Faults(
             self._host, tunnel, self._roster, self._wire, self.trace, self._check_open, timeout

@@ -35,23 +35,35 @@ class Running:
         self._log = _ErrorLog(self, errors)
 
     @contextlib.contextmanager
+    def busy(self, what: str) -> Iterator[None]:
+        """Count the code within as something that has not ended.
+
+        Args:
+            what: What it is.
+        """
+        key = object()
+        self._running[key] = what
+        try:
+            yield
+        finally:
+            del self._running[key]
+            self._changes.notify()
+
+    @contextlib.contextmanager
     def handling(self, what: str) -> Iterator[None]:
         """Count the code within as a handler, and keep what it raises.
 
         Args:
             what: Whose handler it is, and of what.
         """
-        key = object()
-        self._running[key] = what
         token = _handler.set((self, what))
         try:
-            yield
+            with self.busy(what):
+                yield
         except Exception as error:  # noqa: BLE001  (the cell that waits raises it)
             self._errors.add(error, what)
         finally:
             _handler.reset(token)
-            del self._running[key]
-            self._changes.notify()
 
     def is_handling(self) -> bool:
         """Tell whether the code that asks is a handler's, for whose end `settle` would wait."""

@@ -47,6 +47,7 @@ class Emission:
         skip: The socket ids that were left out.
         present: The names of the clients that were connected at that moment, in order of arrival.
         deliveries: The packets that it became, one a receiver.
+        is_foreign: Whether another server made it, and this one heard of it.
     """
 
     event: str
@@ -55,6 +56,7 @@ class Emission:
     skip: tuple[str, ...]
     present: tuple[str, ...]
     deliveries: list[Packet] = field(default_factory=list)
+    is_foreign: bool = False
 
     def heard(self) -> set[str]:
         """Return the names of the clients that got it."""

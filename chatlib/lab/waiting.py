@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import contextvars
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 from chatlib.lab.changes import Changes
@@ -25,9 +25,13 @@ class Waiting:
         links: What is under way.
         running: What runs.
         errors: What was raised.
+
+    Attributes:
+        beyond: What `settle` waits for besides, with its timeout: servers beside the lab's.
     """
 
     def __init__(self, changes: Changes, links: Links, running: Running, errors: Errors) -> None:
+        self.beyond: Callable[[float], Awaitable[None]] | None = None
         self._changes = changes
         self._links = links
         self._running = running
@@ -44,7 +48,9 @@ class Waiting:
             Exception: What a handler raised.
         """
         __tracebackhide__ = True
-        await self._wait(self._is_quiet, timeout, self._what_is_left)
+        await self._wait(self.is_quiet, timeout, self.what_is_left)
+        if self.beyond:
+            await self.beyond(timeout)
 
     async def calm_down(self, timeout: float) -> None:
         """Give what still runs a little time to end, and keep its errors for later.
@@ -54,7 +60,7 @@ class Waiting:
         """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout):
-                await self._changes.until(self._is_quiet)
+                await self._changes.until(self.is_quiet)
 
     async def until(self, true: Callable[[], object], timeout: float, what: str) -> None:
         """Wait until something is true.
@@ -117,9 +123,11 @@ class Waiting:
             await self.calm_down(CALM)
         self._errors.raise_all()
 
-    def _is_quiet(self) -> bool:
+    def is_quiet(self) -> bool:
+        """Tell whether every packet has arrived and every handler has ended."""
         return self._links.is_quiet() and self._running.is_quiet()
 
-    def _what_is_left(self) -> str:
+    def what_is_left(self) -> str:
+        """Return what is still to come, as it follows "Waited 5 s for"."""
         left = [f"{what} to end" for what in self._running.names()] + self._links.unsettled()
         return ", and for ".join([*dict.fromkeys(left)][:3]) or "the lab to become quiet"

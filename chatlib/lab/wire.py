@@ -7,9 +7,10 @@ thing: packets that arrive at the same moment are handled in the order in which 
 """
 
 import asyncio
+import contextlib
 import contextvars
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -39,6 +40,7 @@ class Wire:
         trace: Where to record.
 
     Attributes:
+        trace: Where to record.
         changes: What tells that something has changed.
         errors: What handlers raised.
         running: The handlers and background tasks that have not ended.
@@ -54,7 +56,7 @@ class Wire:
         self.links = Links(self.changes)
         self.waiting = Waiting(self.changes, self.links, self.running, self.errors)
         self._io: socketio.AsyncServer = None
-        self._trace = trace
+        self.trace = trace
         self._reader = PacketReader(trace)
         self.refusals = self._reader.refusals
         self._client_links: dict[engineio.AsyncClient, Link] = {}
@@ -88,7 +90,7 @@ class Wire:
             _replace_handler(eio, "message", partial(self._client_receives, eio)),
             _replace_handler(eio, "disconnect", partial(self._client_disconnects, eio)),
         ]
-        self._trace.add_client(name)
+        self.trace.add_client(name)
         return name_header(name)
 
     def detach(self) -> None:
@@ -104,40 +106,67 @@ class Wire:
         environ = self._io.get_environ(sid)
         return next((link.name for link in self.links.all() if link.environ is environ), None)
 
+    @contextlib.contextmanager
+    def emitting(
+        self, event: str, data: Any, to: Any, skip: Any, *, is_foreign: bool = False
+    ) -> Iterator[None]:
+        """Record an emission, with the packets that the code within makes of it.
+
+        Args:
+            event: The event's name.
+            data: Its data; a tuple for several arguments.
+            to: A room or a socket id, a list of them, or None for everyone.
+            skip: A socket id that is left out, a list of them, or None.
+            is_foreign: Whether another server made it.
+        """
+        emission = Emission(
+            event=event,
+            data=data if isinstance(data, tuple) else (data,) * (data is not None),
+            to=_as_tuple(to),
+            skip=_as_tuple(skip),
+            present=tuple(link.name for link in self.links.all() if link.accepted),
+            is_foreign=is_foreign,
+        )
+        self.trace.add(emission)
+        token = _emission.set(emission)
+        try:
+            yield
+        finally:
+            _emission.reset(token)
+
+    def is_emitting(self) -> bool:
+        """Tell whether the code that asks belongs to an emission that is recorded."""
+        return _emission.get() is not None
+
     # -- the server's side ------------------------------------------------------------------------
 
     async def _emit(
         self, event: str, data: Any = None, *args: Any, original: _Original, **kwargs: Any
     ) -> None:
         to, room, skip = (*args, None, None, None)[:3]
-        emission = Emission(
-            event=event,
-            data=data if isinstance(data, tuple) else (data,) * (data is not None),
-            to=_as_tuple(kwargs.get("to", to) or kwargs.get("room", room)),
-            skip=_as_tuple(kwargs.get("skip_sid", skip)),
-            present=tuple(link.name for link in self.links.all() if link.accepted),
-        )
-        self._trace.add(emission)
-        token = _emission.set(emission)
-        try:
+        to = kwargs.get("to", to) or kwargs.get("room", room)
+        skip = kwargs.get("skip_sid", skip)
+        with (
+            self.running.busy(f"io.emit({event!r})"),
+            self.emitting(event, data, to, skip),
+        ):
             await original(event, data, *args, **kwargs)
-        finally:
-            _emission.reset(token)
 
     def _start_background_task(
         self, target: Any, *args: Any, original: _Original, **kwargs: Any
     ) -> asyncio.Task[Any]:
         task: asyncio.Task[Any] = original(target, *args, **kwargs)
-        self.running.track(task, getattr(target, "__name__", "a task"))
+        if getattr(target, "__self__", None) is not self._io.manager:  # it listens for ever
+            self.running.track(task, getattr(target, "__name__", "a task"))
         return task
 
     async def _server_connects(
         self, eio_sid: str, environ: dict[str, Any], *, original: _Original
     ) -> Any:
-        guests = sum(name.startswith("guest") for name in self._trace.clients)
+        guests = sum(name.startswith("guest") for name in self.trace.clients)
         link = Link(eio_sid, environ, guest=f"guest {guests + 1}")
         self.links.open(link)
-        self._trace.add_client(link.name)
+        self.trace.add_client(link.name)
         return await original(eio_sid, environ)
 
     async def _server_receives(
@@ -223,7 +252,7 @@ class Wire:
         if emission and sent.kind == "event":
             emission.deliveries.append(sent)
         else:
-            self._trace.add(sent)
+            self.trace.add(sent)
 
 
 def _replace(owner: Any, name: str, listener: Callable[..., Any]) -> Callable[[], None]:
