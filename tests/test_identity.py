@@ -1,6 +1,7 @@
 """Who is let in, and as whom."""
 
 import asyncio
+import contextlib
 import hmac
 import logging
 
@@ -188,11 +189,39 @@ class TestSlowing:
         await asyncio.sleep(0)
         assert (await why_refused(passcode, {"passcode": CODE})).startswith("Too many wait")
         assert await why_refused(passcode, {"passcode": CODE}, THERE) == ""
-        for task in waiting[:2]:  # clients may be given up while they wait
+        for task in waiting:  # clients may go while they wait
             task.cancel()
-        sleeps.awake.set()
         await asyncio.gather(*waiting, return_exceptions=True)
+        sleeps.awake.set()
         assert await why_refused(passcode, {"passcode": CODE}) == ""
+
+    async def test_who_waits_is_not_forgotten_for_others(self, passcode, sleeps, monkeypatch):
+        monkeypatch.setattr(identity, "MOST_ADDRESSES", 2)
+        async with self.waiting(passcode, sleeps):
+            for n in range(3):
+                await guess(passcode, 1, f"198.51.100.{n}")
+        await guess(passcode, 1)
+        assert sleeps == [0.25, 0.5]
+
+    async def test_who_waits_is_not_forgotten_with_time(self, passcode, sleeps, monkeypatch):
+        async with self.waiting(passcode, sleeps):
+            later = identity.time.monotonic() + 601
+            monkeypatch.setattr(identity.time, "monotonic", lambda: later)
+            again = asyncio.create_task(guess(passcode, 1))
+            await asyncio.sleep(0)
+        await again
+        assert sleeps == [0.25, 0.5]
+
+    @contextlib.asynccontextmanager
+    async def waiting(self, passcode, sleeps):
+        """Let a guess wait for its answer meanwhile."""
+        await guess(passcode, FREE_FAILURES)
+        sleeps.awake.clear()
+        waiting = asyncio.create_task(guess(passcode, 1))
+        await asyncio.sleep(0)
+        yield
+        sleeps.awake.set()
+        await waiting
 
     async def test_what_is_remembered_is_bounded(self, passcode, sleeps, monkeypatch):
         monkeypatch.setattr(identity, "MOST_ADDRESSES", 10)
@@ -216,9 +245,8 @@ class TestSlowing:
         assert sleeps == [0.25]
 
     async def test_the_many_addresses_of_one_home_are_one(self, passcode, sleeps):
-        for n in range(FREE_FAILURES):
-            await guess(passcode, 1, f"2001:db8::{n}:1")
-        await guess(passcode, 1, "2001:db8::ffff")
+        for host in ("1", "8000:0:0:1", "4000:0:0:1", "ffff"):
+            await guess(passcode, 1, f"2001:db8::{host}")
         assert sleeps == [0.25]
         await guess(passcode, 1, "2001:db8:0:1::1")
         for address in ("::ffff:192.0.2.1", "192.0.2.1") * 2:
@@ -374,6 +402,18 @@ class TestServer:
             assert await why_refused_by(server.url, auth) == why
         await flush(alice)
         assert all(event == "flush" for event, _ in alice.inbox[seen:])
+
+    async def test_a_guess_counts_for_the_address_that_it_comes_from(self, servers):
+        addresses = []
+
+        class Noting(Trusting):
+            async def identify(self, sid, auth, address):
+                addresses.append(address)
+                return await super().identify(sid, auth, address)
+
+        server = await servers(identity=Noting(), history=False)
+        await server.connect()
+        assert addresses == ["127.0.0.1"]
 
     async def test_nothing_secret_is_logged(self, start, caplog):
         caplog.set_level(logging.DEBUG)

@@ -3,6 +3,7 @@
 import math
 
 import pytest
+import socketio
 from socketio import packet
 
 from chatlib.messages import (
@@ -176,9 +177,16 @@ class TestChatPacket:
         assert received.data == [REFUSED_EVENT, f"Socket.IO keeps the name {event} for itself."]
         assert received.id == 5
 
-    @pytest.mark.parametrize("name", ["connect", "*", "disconnect"])
-    def test_what_python_socketio_keeps_for_itself_is_reserved(self, name):
+    def test_what_python_socketio_keeps_for_itself_is_reserved(self):
+        assert {"*", *socketio.Server.reserved_events} <= RESERVED_EVENTS
+        assert {*socketio.Client.reserved_events} <= RESERVED_EVENTS
+
+    @pytest.mark.parametrize("name", ["disconnecting", "newListener", "removeListener"])
+    def test_what_socket_io_in_javascript_keeps_for_itself_is_reserved(self, name):
         assert name in RESERVED_EVENTS
+
+    def test_no_client_can_send_what_a_refused_event_becomes(self):
+        assert REFUSED_EVENT in RESERVED_EVENTS
 
     @pytest.mark.parametrize(
         "encoded",

@@ -70,6 +70,26 @@ class TestConnect:
         assert bob.inbox.named("broadcast") == [of_carol]
         assert carol.inbox.named("broadcast") == []
 
+    async def test_who_is_welcomed_hears_all_that_is_said_from_then_on(
+        self, chat, connect, monkeypatch
+    ):
+        alice = await connect()
+        emit, others_may_know = chat.io.emit, asyncio.Event()
+
+        async def tell_others_late(event, *arguments, **options):
+            if event == "broadcast":
+                await others_may_know.wait()
+            await emit(event, *arguments, **options)
+
+        monkeypatch.setattr(chat.io, "emit", tell_others_late)
+        bob = await connect()
+        await eventually(lambda: bob.inbox.named("welcome"))
+        await call(alice, "message", "hi")
+        await flush(bob)
+        assert bob.inbox.named("recieve-message") == [("hi",)]
+        others_may_know.set()
+        await eventually(lambda: alice.inbox.named("broadcast"))
+
     async def test_polling_is_enough(self, connect, poll):
         packets = await poll("40")
         while len(packets) < 2:

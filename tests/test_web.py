@@ -165,6 +165,22 @@ class TestStop:
         assert not server.chat.members
         assert not server.chat.io.environ
 
+    async def test_a_plain_server_keeps_nobody_who_came_during_the_stop(self):
+        """When it starts again, it would watch a client that is long gone."""
+        io = socketio.AsyncServer(async_mode="aiohttp")
+        server = WebServer(io)
+        await server.start()
+        async with aiohttp.ClientSession(server.url) as session, session.ws_connect(WEBSOCKET):
+            async with session.get("/health"):
+                pass  # a connection that stays open
+            stopping = asyncio.create_task(server.stop())
+            await eventually(lambda: all(each.closed for each in io.eio.sockets.values()))
+            async with session.get(POLLING) as answer:
+                assert answer.status == 200
+            assert not all(each.closed for each in io.eio.sockets.values())
+            await stopping
+        assert io.eio.sockets == {}
+
     async def test_a_client_that_waits_in_a_poll(self, server):
         async with aiohttp.ClientSession(server.url) as session:
             async with session.get(POLLING) as answer:
