@@ -7,6 +7,7 @@ compared byte for byte, once the random ids are replaced by names.
 import asyncio
 import json
 import re
+import struct
 
 import pytest
 from itsdangerous import URLSafeSerializer
@@ -507,6 +508,21 @@ class TestExhaustion:
         async def attack(scene):
             await scene.mallory.send('421["message","' + "x" * 1_000_000 + '"]')
             await scene.mallory.ended()
+
+        await play(attack)
+        [line] = log()
+        assert "it sent a frame that is too long" in line
+
+    @pytest.mark.parametrize("begun", [b"", b"\x01\x82\0\0\0\x0042"], ids=["whole", "continued"])
+    async def test_a_frame_is_refused_by_its_header(self, log, begun):
+        """Else a client that announces 400 MB fills the memory while they come."""
+
+        async def attack(scene):
+            wire = await scene.server.wire()
+            opcode = 0x80 if begun else 0x81
+            wire.writer.write(begun + struct.pack("!BBQI", opcode, 0xFF, 400_000_000, 0))
+            async with asyncio.timeout(TIMEOUT):
+                await wire.hung_up_on()
 
         await play(attack)
         [line] = log()
