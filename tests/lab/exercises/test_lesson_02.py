@@ -149,7 +149,7 @@ async def test_02_2():
             (paint('await alice.emit("paint")'), "There were 0: none."),
             (
                 paint('await alice.emit("paint", ("red", {[3, 4]}))'),
-                "Your code raised TypeError: unhashable type: 'list'",
+                "unhashable type: 'list'",  # newer Pythons say more around it
             ),
             (
                 'async def answer():\n    await alice.emit("paint", ("red", [3, 4]))\n',
