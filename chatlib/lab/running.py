@@ -4,9 +4,13 @@ import asyncio
 import contextlib
 import contextvars
 import logging
-from collections.abc import Callable, Iterator
+import time
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterator
+from functools import partial
 from typing import Any
 
+from chatlib.lab.blocking import stoppable
 from chatlib.lab.changes import Changes
 from chatlib.lab.errors import Errors
 
@@ -32,6 +36,8 @@ class Running:
         self._changes = changes
         self._errors = errors
         self._running: dict[object, str] = {}
+        # When a turn that blocked the event loop ended, for how long it had lasted, and whose.
+        self._blocks: deque[tuple[float, float, str]] = deque(maxlen=100)
         self._log = _ErrorLog(self, errors)
 
     @contextlib.contextmanager
@@ -65,6 +71,26 @@ class Running:
         finally:
             _handler.reset(token)
 
+    async def handle(self, what: str, coroutine: Coroutine[Any, Any, Any]) -> None:
+        """Await a handler, keep what it raises, and let an Interrupt stop it if it blocks the loop.
+
+        Args:
+            what: Whose handler it is, and of what.
+            coroutine: What to await.
+        """
+        with self.handling(what):
+            await stoppable(coroutine, partial(self._blocked, what))
+
+    def blocker(self, since: float, seconds: float) -> str:
+        """Return what blocked the event loop for longest, or nothing.
+
+        Args:
+            since: From when on, by `time.monotonic`.
+            seconds: For how long it must have been blocked altogether.
+        """
+        blocks = [(lasted, what) for ended, lasted, what in self._blocks if ended > since]
+        return max(blocks)[1] if sum(lasted for lasted, _ in blocks) >= seconds else ""
+
     def is_handling(self) -> bool:
         """Tell whether the code that asks is a handler's, for whose end `settle` would wait."""
         _, what = _handler.get()
@@ -77,9 +103,24 @@ class Running:
             task: The task.
             name: What to call it, if no handler has started it.
         """
-        _, what = _handler.get()
-        self._running[task] = what or f"the server's background task {name}"
+        self._running[task] = self._task(name)
         task.add_done_callback(self._ended)
+
+    def interruptible(self, target: Callable[..., Any], name: str) -> Callable[..., Any]:
+        """Return a background task's function, with an Interrupt that stops it if it blocks.
+
+        Args:
+            target: The function.
+            name: What to call the task.
+        """
+
+        def start(*args: Any, **kwargs: Any) -> Any:
+            started = target(*args, **kwargs)
+            if not asyncio.iscoroutine(started):
+                return started
+            return stoppable(started, partial(self._blocked, self._task(name)))
+
+        return start
 
     def is_quiet(self) -> bool:
         """Tell whether nothing runs, but for what is left out."""
@@ -96,6 +137,13 @@ class Running:
     def stop_log(self) -> None:
         """Let `chatlib` log what it will."""
         logging.getLogger("chatlib").removeHandler(self._log)
+
+    def _task(self, name: str) -> str:
+        _, what = _handler.get()
+        return what or f"the server's background task {name}"
+
+    def _blocked(self, what: str, seconds: float) -> None:
+        self._blocks.append((time.monotonic(), seconds, what))
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         what = self._running.pop(task)

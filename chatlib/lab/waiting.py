@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import contextvars
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
@@ -114,11 +115,16 @@ class Waiting:
         self, true: Callable[[], object], timeout: float, what: Callable[[], str]
     ) -> None:
         __tracebackhide__ = True
+        since = time.monotonic()
         try:
             async with asyncio.timeout(timeout):
                 await self._changes.until(lambda: self._errors or true())
         except TimeoutError:
-            raise LabTimeoutError(f"Waited {timeout:g} s for {what()}.") from None
+            if blocker := self._running.blocker(since, timeout / 2):
+                left = f"{blocker}, which blocked the event loop: nobody else got a turn"
+            else:
+                left = what()
+            raise LabTimeoutError(f"Waited {timeout:g} s for {left}.") from None
         if self._errors:  # one may leave others behind, or something that waits in vain
             await self.calm_down(CALM)
         self._errors.raise_all()

@@ -155,9 +155,11 @@ class Wire:
     def _start_background_task(
         self, target: Any, *args: Any, original: _Original, **kwargs: Any
     ) -> asyncio.Task[Any]:
-        task: asyncio.Task[Any] = original(target, *args, **kwargs)
+        name = getattr(target, "__name__", "a task")
+        start = self.running.interruptible(target, name)
+        task: asyncio.Task[Any] = original(start, *args, **kwargs)
         if getattr(target, "__self__", None) is not self._io.manager:  # it listens for ever
-            self.running.track(task, getattr(target, "__name__", "a task"))
+            self.running.track(task, name)
         return task
 
     async def _server_connects(
@@ -177,8 +179,9 @@ class Wire:
         if not link.up:  # a client that is not the lab's
             self._depart(link.up, self._reader.read(link, data, link.name, SERVER), link)
         arrived = await self.links.arrive(link.up)
-        with self.running.handling(f"the server's handler of {arrived.title}"):
-            await original(eio_sid, data)
+        await self.running.handle(
+            f"the server's handler of {arrived.title}", original(eio_sid, data)
+        )
 
     async def _server_sends(self, eio_sid: str, pkt: Any, *, original: _Original) -> None:
         link = self.links.get(eio_sid)
@@ -201,8 +204,9 @@ class Wire:
             self._record(link.goodbye)
         # The connection is closed before the goodbye is sent; the server learns it all the same.
         link.goodbye.arrived = True
-        with self.running.handling(f"the server's handler of the disconnect of {link.name}"):
-            await original(eio_sid, reason)
+        await self.running.handle(
+            f"the server's handler of the disconnect of {link.name}", original(eio_sid, reason)
+        )
         link.server_open = False
         self.links.end(link)
 
@@ -226,16 +230,14 @@ class Wire:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         arrived = await self.links.arrive(link.down)
-        with self.running.handling(f"{link.name}'s handler of {arrived.title}"):
-            await original(data)
+        await self.running.handle(f"{link.name}'s handler of {arrived.title}", original(data))
 
     async def _client_disconnects(
         self, eio: engineio.AsyncClient, reason: str, *, original: _Original
     ) -> None:
         link = self._client_links.get(eio)
         name = link.name if link else "a client"
-        with self.running.handling(f"{name}'s handler of its disconnect"):
-            await original(reason)
+        await self.running.handle(f"{name}'s handler of its disconnect", original(reason))
         if link:
             link.client_open = False
             self.links.end(link)
