@@ -215,6 +215,19 @@ class TestFailures:
         again = await opened()
         assert [each.data for each in await missed(again, EVERYONE)] == ["found"]
 
+    async def test_a_failure_is_told_to_those_behind_one_who_has_gone(self, history, monkeypatch):
+        database = await history.open()
+
+        async def fail():
+            raise sqlite3.OperationalError("disk I/O error")
+
+        monkeypatch.setattr(database, "commit", fail)
+        gone, waiting = (asyncio.create_task(history.append(message())) for _ in range(2))
+        await asyncio.sleep(0)
+        gone.cancel()
+        with pytest.raises(sqlite3.OperationalError, match="disk I/O error"):
+            await asyncio.wait_for(waiting, TIMEOUT)
+
     @pytest.mark.parametrize("data", [2**64, [[{"n": -(2**63) - 1}]], {"a": object()}])
     async def test_what_cannot_be_kept_spoils_nothing_else(self, history, data):
         first, refused, second = await append(history, message(), message(data), message())
@@ -408,6 +421,11 @@ class TestMissed:
         assert await ids_missed(history, TEA) == [5]
         assert await ids_missed(history, "room:user:alice") == [6]
         assert await ids_missed(history, "room:cake") == []
+
+    @pytest.mark.parametrize("name", ["\0", " ", "~", "é", "\udfff", "\U0010ffff"])
+    async def test_it_holds_what_one_sent_to_a_user_of_any_name(self, history, name):
+        await append(history, message(to=f"user:{name}", sender=ALICE))
+        assert await ids_missed(history, EVERYONE, ALICE) == [1]
 
     @pytest.mark.parametrize(("after", "expected"), [(0, [1, 2, 3]), (1, [2, 3]), (3, []), (9, [])])
     async def test_it_is_what_came_after(self, history, after, expected):

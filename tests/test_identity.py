@@ -240,9 +240,12 @@ class TestSlowing:
         now = identity.time.monotonic()
         monkeypatch.setattr(identity.time, "monotonic", lambda: now + 599)
         await guess(passcode, 1)
-        monkeypatch.setattr(identity.time, "monotonic", lambda: now + 599 + 601)
+        monkeypatch.setattr(identity.time, "monotonic", lambda: now + 599 + 599)
         await guess(passcode, 1)
-        assert sleeps == [0.25]
+        assert sleeps == [0.25, 0.5]
+        monkeypatch.setattr(identity.time, "monotonic", lambda: now + 599 + 599 + 601)
+        await guess(passcode, 1)
+        assert sleeps == [0.25, 0.5]
 
     async def test_the_many_addresses_of_one_home_are_one(self, passcode, sleeps):
         for host in ("1", "8000:0:0:1", "4000:0:0:1", "ffff"):
