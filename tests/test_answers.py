@@ -71,7 +71,7 @@ class TestAcknowledged:
         assert await server.note("s1", *data) == {"ok": False, "error": error}
         assert server.handled == []
 
-    async def test_nothing_is_one_argument(self):
+    async def test_none_is_one_argument(self):
         assert (await Server().note("s1", None))["ok"]
 
     async def test_who_is_not_in_the_chat(self):
@@ -86,6 +86,12 @@ class TestAcknowledged:
         assert "Too fast" in answers[2]["error"]
         assert (await server.note("s2", 9))["ok"]
         assert server.handled == [0, 1, 9]
+
+    async def test_too_long_in_whichever_argument(self):
+        server = Server(message_size=100)
+        for data in (("x" * 100,), ("x" * 100, 1), (1, "x" * 100)):
+            assert "may have 100 bytes" in (await server.note("s1", *data))["error"]
+        assert server.handled == []
 
     async def test_what_is_wrong_counts_as_well(self):
         server = Server(burst=2, messages_per_second=0.001)

@@ -22,7 +22,7 @@ INVALID = "The token is not valid."
 
 
 class Sleeps(list):
-    """Stands for `asyncio.sleep`: notes how long it was asked for, and sleeps until `wake`."""
+    """Stands for `asyncio.sleep`: notes the seconds, and sleeps for as long as it is not awake."""
 
     def __init__(self):
         super().__init__()
@@ -45,7 +45,7 @@ def passcode(sleeps):
 
 
 async def why_refused(who, auth, address=HERE):
-    """Return the sentence with which ``auth`` is refused; an empty one if it is not."""
+    """Return the sentence with which ``auth`` is refused, or empty text if it is not."""
     try:
         await who.identify("~sid", auth, address)
     except BadInputError as error:
@@ -108,7 +108,7 @@ class TestPasscode:
         assert await why_refused(passcode, {"passcode": given}) == WRONG
 
     @pytest.mark.parametrize("given", [0, 1, True, [CODE], {"a": CODE}, [], {}, 1.5, b"green tea"])
-    async def test_what_is_no_text_is_refused(self, passcode, given):
+    async def test_what_is_not_text_is_refused(self, passcode, given):
         assert await why_refused(passcode, {"passcode": given}) == WRONG
 
     @pytest.mark.parametrize("code", ["é", "e\u0301", "茶", "🍵", "\ud800", "x" * 5000, "1", " "])
@@ -318,7 +318,7 @@ class TestToken:
     @pytest.mark.parametrize(
         "token", [None, "", ".", "x", 0, 7, True, [], {}, ["x"], b"x", "\ud800", "é", "x" * 10**6]
     )
-    async def test_what_is_none_is_refused(self, passcode, token):
+    async def test_what_is_no_token_is_refused(self, passcode, token):
         assert await why_refused(passcode, {"token": token, "passcode": CODE}) == INVALID
 
     async def test_it_is_good_for_nothing_else(self, passcode, alice):

@@ -148,7 +148,7 @@ class TestOnTheWire:
             assert "Too fast" in (await alice.enter())["message"]
 
     @pytest.mark.parametrize("event", ["nonsense", "connect"])
-    async def test_an_event_that_there_is_not_is_answered_in_its_turn(self, event, monkeypatch):
+    async def test_an_unknown_event_is_answered_in_its_turn(self, event, monkeypatch):
         taken, take = [], Allowance.take
         monkeypatch.setattr(Allowance, "take", lambda self: taken.append(take(self)))
         async with serving() as server:

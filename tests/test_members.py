@@ -1,4 +1,4 @@
-"""Who is in the chat, and how many of what each is."""
+"""Who is in the chat, and how many sockets and groups each may have."""
 
 import pytest
 
@@ -12,7 +12,7 @@ def members(**limits):
 
 
 class TestMembers:
-    def test_of_nobody(self):
+    def test_nobody_is_there_at_first(self):
         assert members().get("s1") is None
         with pytest.raises(KeyError):
             members()["s1"]
