@@ -145,14 +145,12 @@ class LoopWatch:
 
     Args:
         patience: For how many seconds the code may block the event loop.
-        find: Returns the innermost frame of such code, among a frame and its callers.
+        is_guilty: Tells whether such code is running, among a frame and its callers.
     """
 
-    def __init__(
-        self, patience: float, find: Callable[[FrameType | None], FrameType | None]
-    ) -> None:
+    def __init__(self, patience: float, is_guilty: Callable[[FrameType | None], object]) -> None:
         self._patience = patience
-        self._find = find
+        self._is_guilty = is_guilty
         self._loop = asyncio.get_running_loop()
         self._watched = threading.get_ident()
         self._has_alarm = hasattr(signal, "SIGALRM") and (
@@ -160,7 +158,7 @@ class LoopWatch:
         )
         self._thread = threading.Thread(target=self._look_on, daemon=True)
         self._has_ended = threading.Event()
-        self._suspect: FrameType | None = None
+        self._is_suspect = False
         self._stopper = _Stopper()
 
     @property
@@ -188,12 +186,11 @@ class LoopWatch:
         if self._has_alarm:
             signal.signal(signal.SIGALRM, self._earlier)
         self._next_turn.cancel()
-        self._suspect = None
         self._stopper.end()
 
     def _turned(self) -> None:
         self._since = time.monotonic()
-        self._suspect = None
+        self._is_suspect = False
         self._next_turn = self._loop.call_later(self._patience / 10, self._turned)
 
     def _is_blocked(self) -> bool:
@@ -201,13 +198,11 @@ class LoopWatch:
 
     def _look_on(self) -> None:
         while not self._has_ended.wait(self._patience / 2):
-            if not self._is_blocked():
-                continue
-            found = self._find(sys._current_frames().get(self._watched))
-            # Seen twice: a busy machine may have stopped the whole process for as long.
-            if found and found is self._suspect:
-                self._stop()
-            self._suspect = found
+            if self._is_blocked() and self._is_guilty(sys._current_frames().get(self._watched)):
+                # Seen twice: a busy machine may have stopped the whole process for as long.
+                if self._is_suspect:
+                    self._stop()
+                self._is_suspect = True
 
     def _stop(self) -> None:
         if self._has_alarm:
@@ -220,7 +215,7 @@ class LoopWatch:
 
     def _on_alarm(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
         __tracebackhide__ = True
-        if self._is_blocked() and self._find(frame):
+        if self._is_blocked() and self._is_guilty(frame):
             self._stopper.stop(frame)
 
 

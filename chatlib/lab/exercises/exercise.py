@@ -15,9 +15,9 @@ import socketio
 from IPython.display import display
 from socketio.exceptions import ConnectionError as SocketConnectionError
 
+from chatlib.lab.blocking import BlockedLoopError, Stop
 from chatlib.lab.errors import LabTimeoutError
 from chatlib.lab.exercises.reader import (
-    BlockedLoopError,
     Code,
     Watch,
     borrowed,
@@ -145,8 +145,8 @@ class Exercise:
             return str(wrong)
         except LabTimeoutError as late:
             return (stage.unhandled() if stage else "") or f"Something does not end. {late}"
-        except BlockedLoopError as error:
-            return str(error)  # the watch has noticed
+        except (BlockedLoopError, Stop) as error:
+            return str(error) or type(error).__name__  # the watch has more to say
         except Exception as error:  # noqa: BLE001  (the reader's code may raise anything)
             # What was not awaited is noticed when nothing holds it any more.
             traceback.clear_frames(error.__traceback__)

@@ -6,9 +6,7 @@ import contextlib
 import dis
 import inspect
 import re
-import signal
 import textwrap
-import threading
 import warnings
 from collections.abc import Callable, Iterator
 from functools import cached_property
@@ -17,6 +15,7 @@ from typing import Any, Self
 
 import socketio
 
+from chatlib.lab.blocking import LoopWatch
 from chatlib.lab.client import Client
 from chatlib.lab.words import enumerated
 
@@ -39,10 +38,6 @@ _COROUTINES = {
     for kind in (socketio.AsyncServer, socketio.AsyncClient)
     for name, method in inspect.getmembers(kind, inspect.iscoroutinefunction)
 }
-
-
-class BlockedLoopError(Exception):
-    """The reader's code did not give way to the event loop, and was stopped."""
 
 
 class Code:
@@ -171,30 +166,25 @@ class Watch:
     """Watches the reader's code while it runs in this event loop.
 
     It knows the tasks that the code starts and the coroutines that it forgets to await, and stops
-    it where it does not give way: that needs a timer of the system's, which Windows does not have.
+    it where it blocks the event loop.
 
     Args:
         code: The reader's code.
-
-    Attributes:
-        is_blocking: Whether the code was stopped, as it did not give way.
     """
 
     def __init__(self, code: Code) -> None:
         self.code = code
-        self.is_blocking = False
         self._loop = asyncio.get_running_loop()
         self._tasks: list[asyncio.Task[Any]] = []
         self._forgotten: list[str] = []
-        self._suspect: FrameType | None = None
+        self._loop_watch = LoopWatch(_PATIENCE, code.own_frame)
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
         self._stack.enter_context(self.code.keeping_servers())
         self._stack.enter_context(self._own_task_factory())
         self._stack.enter_context(self._never_awaited())
-        if hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread():
-            self._stack.enter_context(self._timer())
+        self._stack.enter_context(self._loop_watch)
         return self
 
     def __exit__(
@@ -204,6 +194,11 @@ class Watch:
         traceback: TracebackType | None,
     ) -> None:
         self._stack.close()
+
+    @property
+    def is_blocking(self) -> bool:
+        """Whether the code was stopped, as it blocked the event loop."""
+        return self._loop_watch.has_stopped
 
     def pending(self) -> set[asyncio.Task[Any]]:
         """Return the tasks that the reader's code has started and that have not ended."""
@@ -267,37 +262,6 @@ class Watch:
             return [warning]
         self._forgotten.append(found[1])
         return []
-
-    @contextlib.contextmanager
-    def _timer(self) -> Iterator[None]:
-        earlier = signal.signal(signal.SIGALRM, self._on_alarm)
-        handle: asyncio.TimerHandle | None = None
-
-        def turn() -> None:
-            nonlocal handle
-            self._suspect = None
-            signal.setitimer(signal.ITIMER_REAL, _PATIENCE)
-            handle = self._loop.call_later(_PATIENCE / 10, turn)
-
-        turn()
-        try:
-            yield
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, earlier)
-            if handle:
-                handle.cancel()
-
-    def _on_alarm(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        signal.setitimer(signal.ITIMER_REAL, _PATIENCE / 2)
-        if not (own := self.code.own_frame(frame)):
-            return
-        # Seen twice: a busy machine may have stopped the whole process for as long.
-        if own is not self._suspect:
-            self._suspect = own
-            return
-        self.is_blocking = True
-        raise BlockedLoopError("The event loop was blocked.")
 
 
 def misused(watch: Watch) -> str:
