@@ -10,7 +10,7 @@ from chatlib.history import PAGE, History
 from chatlib.limits import Limits
 from support.clients import flush
 from support.servers import why_refused
-from support.waiting import TIMEOUT, eventually
+from support.waiting import PATIENCE, TIMEOUT, eventually
 
 QUICK = Limits(messages_per_second=1e6, burst=10**6)
 ALICE, BOB, CAROL = ({"userId": name} for name in ("alice", "bob", "carol"))
@@ -403,7 +403,7 @@ class TestReplay:
             for end in range(part, 3 * count + 1, part):
                 reader = await keeper.connect({"userId": "reader", "offset": offset})
                 assert (await join(reader, "tea", room_offset))["ok"]
-                async with asyncio.timeout(TIMEOUT):
+                async with asyncio.timeout(PATIENCE):
                     while sent[0] < end:
                         await flush(reader)
                 await flush(
@@ -527,7 +527,7 @@ class TestFailures:
         stopping = asyncio.create_task(keeper.stop())
         await eventually(lambda: keeper.chat.history.is_closed)
         go_on.set()
-        async with asyncio.timeout(TIMEOUT):
+        async with asyncio.timeout(PATIENCE):
             await stopping
         for task in waiting:
             task.cancel()

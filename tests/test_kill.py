@@ -29,7 +29,7 @@ READERS = (
     ("carol", ["tea", "cake"]),
     (None, ["tea"]),
 )
-DEADLINE = 100  # seconds; it takes about a fifth of that
+DEADLINE = 200  # seconds; it takes about a tenth of that
 
 
 class Chat:
