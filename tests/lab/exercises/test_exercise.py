@@ -388,6 +388,16 @@ async def test_a_coroutine_is_no_background_task():
     assert verdict.message.startswith("`start_background_task` calls the function itself: hand it")
 
 
+async def test_a_check_does_not_look_through_what_a_kernel_holds():
+    frozen = [gc.get_freeze_count()]
+
+    async def play(answer, stage, scene):
+        frozen.append(gc.get_freeze_count())
+
+    await replace(pass_on, play=play, scenes=(None,)).judge(print)
+    assert frozen[0] == gc.get_freeze_count() < frozen[1]
+
+
 async def test_an_answer_is_not_blamed_for_an_earlier_one():
     await judged(HANDLER.format("", "io.start_background_task(io.emit('said'))"))
     source = HANDLER.format("", "import gc; gc.collect(); await later(text, sid)")
