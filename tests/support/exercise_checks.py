@@ -21,25 +21,46 @@ def function(source):
 INSIDE = re.compile(r"\bWire\b|\bStage\b|_(emit|sends|receives|connects)\b|chatlib\.lab|<locals>")
 
 
-async def check_exercise(exercise, wrong, right=()):
+# Some answers: the starter, the solution and a few of each kind.
+SHARES = ("some", "the rest")
+
+
+async def check_exercise(exercise, wrong, right, shares=SHARES):
     """Check an exercise with its starter, its solution, wrong answers and other right ones.
 
     Args:
         exercise: The exercise.
         wrong: Pairs of a wrong answer's source and a part of the message that fits it.
         right: Sources of answers that are right in an unusual way.
+        shares: Which of the answers are judged.
     """
     assert len(wrong) >= 6
     assert len(right) >= 5
     sources = [source for source, _ in wrong] + [exercise.starter, exercise.solution_text, *right]
     assert len(set(sources)) == len(sources)
-    starter = await exercise.judge(function(exercise.starter))
-    assert starter.kind == "not yet"
-    for source in (exercise.solution_text, *right):
-        verdict = await exercise.judge(function(source))
-        assert verdict.kind == "right", f"{source}\n{verdict.message}"
-    for source, message in wrong:
-        verdict = await exercise.judge(function(source))
-        assert verdict.kind == "wrong", source
-        assert message in verdict.message, f"{source}\n{verdict.message}"
-        assert not INSIDE.search(verdict.message), f"{source}\n{verdict.message}"
+    if "some" in shares:
+        starter = await exercise.judge(function(exercise.starter))
+        assert starter.kind == "not yet"
+        await _check_right(exercise, exercise.solution_text)
+    for number, source in enumerate(right):
+        if _share(number, [0]) in shares:
+            await _check_right(exercise, source)
+    for number, (source, message) in enumerate(wrong):
+        if _share(number, [0, len(wrong) // 2, len(wrong) - 1]) in shares:
+            await _check_wrong(exercise, source, message)
+
+
+def _share(number, few):
+    return SHARES[number not in few]
+
+
+async def _check_right(exercise, source):
+    verdict = await exercise.judge(function(source))
+    assert verdict.kind == "right", f"{source}\n{verdict.message}"
+
+
+async def _check_wrong(exercise, source, message):
+    verdict = await exercise.judge(function(source))
+    assert verdict.kind == "wrong", source
+    assert message in verdict.message, f"{source}\n{verdict.message}"
+    assert not INSIDE.search(verdict.message), f"{source}\n{verdict.message}"

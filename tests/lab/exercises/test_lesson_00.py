@@ -3,7 +3,6 @@ from functools import partial
 import pytest
 
 from chatlib.lab import exercise
-from support.exercise_checks import check_exercise
 
 # An answer that forgets an await leaves a coroutine behind, which Python warns of.
 NEVER_AWAITED = "ignore:coroutine .* was never awaited:RuntimeWarning"
@@ -40,7 +39,7 @@ STEAL = "[name for name, _ in io.manager.get_participants('/', None)]"
 
 
 @pytest.mark.filterwarnings(NEVER_AWAITED)
-async def test_00_1():
+async def test_00_1(check_exercise):
     await check_exercise(
         exercise("00.1"),
         wrong=[
@@ -96,7 +95,7 @@ async def test_00_1():
     )
 
 
-async def test_00_2():
+async def test_00_2(check_exercise):
     hello, secret, length, password = (
         line.code for line in exercise("00.2").lines if line.heard is not None
     )
@@ -138,7 +137,7 @@ async def test_00_2():
 
 
 @pytest.mark.filterwarnings(NEVER_AWAITED)
-async def test_00_3():
+async def test_00_3(check_exercise):
     divide = "await io.emit('each', 12 / people)"
     nobody = "await io.emit('nobody', to=sid)"
     await check_exercise(

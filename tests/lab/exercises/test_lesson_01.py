@@ -3,7 +3,7 @@ from functools import partial
 import pytest
 
 from chatlib.lab import exercise
-from support.exercise_checks import check_exercise, function
+from support.exercise_checks import function
 
 # An answer that forgets an await leaves a coroutine behind, which Python warns of.
 NEVER_AWAITED = "ignore:coroutine .* was never awaited:RuntimeWarning"
@@ -34,7 +34,7 @@ def reconnect(*lines, before=""):
 
 
 @pytest.mark.filterwarnings(NEVER_AWAITED)
-async def test_01_1():
+async def test_01_1(check_exercise):
     refuse = "raise socketio.exceptions.ConnectionRefusedError"
     await check_exercise(
         exercise("01.1"),
@@ -172,7 +172,7 @@ async def test_01_1():
 
 
 @pytest.mark.filterwarnings(NEVER_AWAITED)
-async def test_01_2():
+async def test_01_2(check_exercise):
     late = "io.start_background_task(io.emit, {})".format
     hello = 'io.emit("welcome", "hello", to=sid)'
     await check_exercise(
@@ -253,7 +253,7 @@ async def test_01_2():
 
 
 @pytest.mark.filterwarnings(NEVER_AWAITED)
-async def test_01_3():
+async def test_01_3(check_exercise):
     leave = "await alice.disconnect()"
     come_back = "await alice.connect(url)"
     other = "other = socketio.AsyncClient(handle_sigint=False)"
@@ -363,7 +363,7 @@ async def test_01_3():
     )  # fmt: skip
 
 
-async def test_01_4():
+async def test_01_4(check_exercise):
     carol, dave, news, note = (
         line.code for line in exercise("01.4").lines if line.heard is not None
     )
@@ -405,7 +405,7 @@ async def test_01_4():
 
 
 @pytest.mark.filterwarnings(NEVER_AWAITED)
-async def test_01_5():
+async def test_01_5(check_exercise):
     come_in = "await client.connect(url)"
     listen = 'client.on("welcome", heard.append)'
     handle = ('@client.on("welcome")', "async def welcome(text):")

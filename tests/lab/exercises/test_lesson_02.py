@@ -3,7 +3,7 @@ from functools import partial
 import pytest
 
 from chatlib.lab import exercise
-from support.exercise_checks import check_exercise, function
+from support.exercise_checks import function
 
 
 def handler(event, parameters, *body):
@@ -26,7 +26,7 @@ def paint(*calls):
     return "\n    ".join(["async def answer(alice):", *calls])
 
 
-async def test_02_1():
+async def test_02_1(check_exercise):
     await check_exercise(
         exercise("02.1"),
         [
@@ -136,7 +136,7 @@ tasks = []
 """
 
 
-async def test_02_2():
+async def test_02_2(check_exercise):
     await check_exercise(
         exercise("02.2"),
         [
@@ -198,7 +198,7 @@ TELL = "await io.emit('joined', name)"
 
 
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
-async def test_02_3():
+async def test_02_3(check_exercise):
     await check_exercise(
         exercise("02.3"),
         [
@@ -394,7 +394,7 @@ def guess(whisper, tell, double, unknown, news):
     )
 
 
-async def test_02_4():
+async def test_02_4(check_exercise):
     a, b = ["alice"], ["bob"]
     both, tell = ["alice", "bob"], ["alice", "bob", "bob"]
     await check_exercise(
@@ -422,7 +422,7 @@ async def test_02_4():
     )
 
 
-async def test_02_5():
+async def test_02_5(check_exercise):
     await check_exercise(
         exercise("02.5"),
         [

@@ -3,7 +3,7 @@ from functools import partial
 import pytest
 
 from chatlib.lab import exercise
-from support.exercise_checks import check_exercise, function
+from support.exercise_checks import function
 
 
 def handler(event, parameter, *body):
@@ -134,7 +134,7 @@ goal = partial(handler, "goal", "team")
 typing = partial(handler, "typing", "name")
 
 
-async def test_03_1():
+async def test_03_1(check_exercise):
     answer_first = "await io.emit('answer', text, to=first)"
     await check_exercise(
         exercise("03.1"),
@@ -233,7 +233,7 @@ async def test_03_1():
     )
 
 
-async def test_03_2():
+async def test_03_2(check_exercise):
     skip_first = "await io.emit('laugh', text, skip_sid=first)"
     await check_exercise(
         exercise("03.2"),
@@ -321,7 +321,7 @@ SCORE = "await io.emit('score', team)"
 DONE = "await io.emit('well done', to=sid)"
 
 
-async def test_03_3():
+async def test_03_3(check_exercise):
     await check_exercise(
         exercise("03.3"),
         [
@@ -444,7 +444,7 @@ def guess(twice, missing, found, misspelt):
     )
 
 
-async def test_03_4():
+async def test_03_4(check_exercise):
     everyone, bob = ["alice", "bob", "carol"], ["bob"]
     others = ["alice", "carol"]
     twice = [*others, *everyone]
@@ -475,7 +475,7 @@ async def test_03_4():
     )
 
 
-async def test_03_5():
+async def test_03_5(check_exercise):
     skip = "await io.emit('is typing', name, skip_sid=sid)"
     skip_first = "await io.emit('is typing', text, skip_sid=first)"
     await check_exercise(

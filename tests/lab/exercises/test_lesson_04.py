@@ -1,7 +1,6 @@
 from functools import partial
 
 from chatlib.lab import exercise
-from support.exercise_checks import check_exercise
 
 
 def handler(event, parameters, *body):
@@ -28,7 +27,7 @@ def starts(*lines):
     return "async def answer(client, room):\n" + "\n".join(f"    {line}" for line in lines)
 
 
-async def test_04_1():
+async def test_04_1(check_exercise):
     await check_exercise(
         exercise("04.1"),
         wrong=[
@@ -218,7 +217,7 @@ def answer(io):
     )  # fmt: skip
 
 
-async def test_04_2():
+async def test_04_2(check_exercise):
     await check_exercise(
         exercise("04.2"),
         wrong=[
@@ -512,7 +511,7 @@ def answer(server):
     )  # fmt: skip
 
 
-async def test_04_3():
+async def test_04_3(check_exercise):
     await check_exercise(
         exercise("04.3"),
         wrong=[
@@ -702,7 +701,7 @@ def guess(changed=None):
     return f"answer = {ROWS | (changed or {})}"
 
 
-async def test_04_4():
+async def test_04_4(check_exercise):
     await check_exercise(
         exercise("04.4"),
         wrong=[
@@ -728,7 +727,7 @@ async def test_04_4():
     )
 
 
-async def test_04_5():
+async def test_04_5(check_exercise):
     await check_exercise(
         exercise("04.5"),
         wrong=[

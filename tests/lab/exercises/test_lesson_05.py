@@ -3,7 +3,6 @@ from functools import partial
 import pytest
 
 from chatlib.lab import exercise
-from support.exercise_checks import check_exercise
 
 
 def handler(event, parameters, *body):
@@ -165,7 +164,7 @@ async def answer(io):
 ]
 
 
-async def test_05_1():
+async def test_05_1(check_exercise):
     await check_exercise(
         exercise("05.1"),
         wrong=[
@@ -362,7 +361,7 @@ def answer(io):
     )
 
 
-async def test_05_2():
+async def test_05_2(check_exercise):
     shared = "have one room"
     await check_exercise(
         exercise("05.2"),
@@ -527,7 +526,7 @@ BOTH = "rooms = ['user:%s' % data['user'], 'user:%s' % me]"
 SIGNED = "data = data | {'from': me}"
 
 
-async def test_05_3():
+async def test_05_3(check_exercise):
     await check_exercise(
         exercise("05.3"),
         wrong=[
@@ -828,7 +827,7 @@ def guess(row=None, heard=()):
     return f"answer = {GUESS | ({row: heard} if row else {})!r}"
 
 
-async def test_05_4():
+async def test_05_4(check_exercise):
     self, away = 'alice.emit("dm", {"user": 1})', 'alice.emit("dm", {"user": 9})'
     await check_exercise(
         exercise("05.4"),
@@ -853,7 +852,7 @@ async def test_05_4():
     )
 
 
-async def test_05_5():
+async def test_05_5(check_exercise):
     away = "bob and phone had gone and alice wrote to user 2, alice and carol should not have heard"
     text = "await io.emit('dm', data['text'], to=tabs[data['user']])"
     await check_exercise(

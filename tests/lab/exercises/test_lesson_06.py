@@ -1,7 +1,6 @@
 from functools import partial
 
 from chatlib.lab import exercise
-from support.exercise_checks import check_exercise
 
 IMPORTS = "import asyncio\nfrom chatlib.messages import *\n\n\n"
 
@@ -34,7 +33,7 @@ def direct(*lines):
     return "\n    ".join([f"{IMPORTS}async def answer(client, user, text):", *lines])
 
 
-async def test_06_1():
+async def test_06_1(check_exercise):
     await check_exercise(
         exercise("06.1"),
         [
@@ -260,7 +259,7 @@ async def test_06_1():
     )
 
 
-async def test_06_2():
+async def test_06_2(check_exercise):
     hello = "{'text': 'hello', 'others': True}"
     await check_exercise(
         exercise("06.2"),
@@ -399,7 +398,7 @@ async def test_06_2():
     )
 
 
-async def test_06_3():
+async def test_06_3(check_exercise):
     call = "ack = await client.call('message', {'user': user, 'text': text})"
     await check_exercise(
         exercise("06.3"),
@@ -568,7 +567,7 @@ async def test_06_3():
     )
 
 
-async def test_06_4():
+async def test_06_4(check_exercise):
     lines = [line.code for line in exercise("06.4").lines]
     others = ["alice", "bob", "bob-2", "carol"]
     right = [others, ["alice", "bob", "carol"], ["phone"], ["bob", "bob-2"], []]
@@ -610,7 +609,7 @@ async def test_06_4():
     )
 
 
-async def test_06_5():
+async def test_06_5(check_exercise):
     room = "room = user_room(writer['userId']) if 'userId' in writer else writer['id']"
     emit = "await io.emit('seen', message['text'], to=room)"
     await check_exercise(

@@ -1,5 +1,5 @@
 from chatlib.lab import exercise
-from support.exercise_checks import check_exercise, function
+from support.exercise_checks import function
 
 TIMEOUT = "import asyncio\nimport socketio\nTimeout = socketio.exceptions.TimeoutError\n"
 
@@ -46,7 +46,7 @@ def bakery(*body, before="pass"):
     )
 
 
-async def test_07_1():
+async def test_07_1(check_exercise):
     good = "    return {'ok': True, 'each': numbers[0] // numbers[1]}"
     bad = "    return {'ok': False, 'error': 'Two numbers.'}"
     hard_coded = {
@@ -243,7 +243,7 @@ async def test_07_1():
     )
 
 
-async def test_07_2():
+async def test_07_2(check_exercise):
     sent = "return 'sent' if got['ok'] else got['error']"
     call = "    got = await client.call('message', text, timeout=0.5)"
     gone = ("except Timeout:", "    return 'no answer'")
@@ -467,7 +467,7 @@ async def test_07_2():
     )
 
 
-async def test_07_3():
+async def test_07_3(check_exercise):
     checked = "checked = await io.call('check', text, to=sid)"
     inside = f"    {checked}"
     noted = "    await io.emit('noted', checked)"
@@ -728,7 +728,7 @@ async def test_07_3():
     )
 
 
-async def test_07_4():
+async def test_07_4(check_exercise):
     all_, some, none = "['alice', 'bob', 'carol']", "['bob', 'carol']", "[]"
     others = "['alice', 'carol']"
     await check_exercise(
@@ -754,7 +754,7 @@ async def test_07_4():
     )
 
 
-async def test_07_5():
+async def test_07_5(check_exercise):
     baking, baked = "await io.emit('baking', what)", "await io.emit('baked', what)"
     waits = 'was answered only after "baked" had come'
     await check_exercise(

@@ -1,5 +1,5 @@
 from chatlib.lab import exercise
-from support.exercise_checks import check_exercise, function
+from support.exercise_checks import function
 from support.waiting import threads_end
 
 
@@ -59,7 +59,7 @@ def note(*body):
     )
 
 
-async def test_08_1():
+async def test_08_1(check_exercise):
     call = "client.call('message', {'text': text, 'key': key}, timeout=0.1)"
     await check_exercise(
         exercise("08.1"),
@@ -333,7 +333,7 @@ async def test_08_1():
     )
 
 
-async def test_08_2():
+async def test_08_2(check_exercise):
     once = ("if data['key'] not in keys:", "    keys.add(data['key'])")
     emit = "    await io.emit('news', data['text'])"
     good = "return {'ok': True}"
@@ -575,7 +575,7 @@ async def test_08_2_is_right_again_where_it_remembers_the_last_check():
         assert (await exercise("08.2").judge(answer)).kind == "right"
 
 
-async def test_08_3():
+async def test_08_3(check_exercise):
     append = "heard.append(data['text'])"
     note_id = "seen['offset'] = data['id']"
     both = "    @bob.on('single-message')\n"
@@ -756,7 +756,7 @@ def guess(*rows):
     )
 
 
-async def test_08_4():
+async def test_08_4(check_exercise):
     everyone = "['alice', 'bob', 'carol']"
     await check_exercise(
         exercise("08.4"),
@@ -810,7 +810,7 @@ async def test_08_4():
     threads_end()
 
 
-async def test_08_5():
+async def test_08_5(check_exercise):
     both = "seen['offset'] = data['id']"
     own = "(in_room if 'room' in data else seen)['offset'] = data['id']"
     asks = "lambda: seen, lambda: {'room': room, 'offset': seen['offset']}"

@@ -1,7 +1,6 @@
 from functools import partial
 
 from chatlib.lab import exercise
-from support.exercise_checks import check_exercise
 
 IMPORT = "from socketio.exceptions import ConnectionRefusedError\n\n\n"
 REFUSE = 'raise ConnectionRefusedError("The passcode is wrong.")'
@@ -39,7 +38,7 @@ def present(save, emit="{'text': text, 'from': me}", options="to='inside'", befo
     )
 
 
-async def test_09_1():
+async def test_09_1(check_exercise):
     await check_exercise(
         exercise("09.1"),
         wrong=[
@@ -166,7 +165,7 @@ async def test_09_1():
     )
 
 
-async def test_09_2():
+async def test_09_2(check_exercise):
     known = partial(say, "return await is_known(auth)")
     inside = "await io.emit('news', text, to='inside')"
     ask = "if not await is_known(auth): return False\n        "
@@ -470,7 +469,7 @@ async def test_09_2():
     )
 
 
-async def test_09_3():
+async def test_09_3(check_exercise):
     connect = "await laptop.connect(url, auth={'passcode': 'tea'})"
     phone = "await phone.connect(url, auth={'token': mine['token']})"
     handler = ["@laptop.on('session')", "async def session(mine):", f"    {phone}"]
@@ -662,7 +661,7 @@ def guess(knock, say, inside, tea):
     )
 
 
-async def test_09_4():
+async def test_09_4(check_exercise):
     friends, everybody = ["alice", "bob", "carol"], ["alice", "bob", "carol", "dave"]
     at_the_door = "who is at the door is among them"
     refused = "Dave was refused, and never entered the room"
@@ -691,7 +690,7 @@ async def test_09_4():
     )
 
 
-async def test_09_5():
+async def test_09_5(check_exercise):
     clean = "await io.save_session(sid, {'user': user, 'name': auth['name']})"
     leaky = "await io.save_session(sid, auth | {'user': user})"
     await check_exercise(
