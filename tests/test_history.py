@@ -234,13 +234,13 @@ class TestFailures:
         assert isinstance(refused, BadInputError)
         assert (first, second) == (1, 2)
 
-    @pytest.mark.parametrize("depth", [100, 500, 1000, 1020, *range(1022, 1028), 10_000])
+    @pytest.mark.parametrize("depth", [100, 500, *range(510, 514), *range(1022, 1028), 10_000])
     async def test_what_nests_deep_is_refused_or_can_be_replayed(self, history, depth):
         deep = []
         for _ in range(depth):
             deep = [deep]
         [answer] = await append(history, message(deep))
-        if depth <= 1000:
+        if depth <= 500:  # older versions of msgpack end at 511, newer ones at 1023
             assert answer == 1
         if answer == 1:
             assert await ids_missed(history, EVERYONE) == [1]
