@@ -12,6 +12,8 @@ from socketio.exceptions import ConnectionError
 from socketio.exceptions import TimeoutError as SocketTimeoutError
 
 from chatlib.lab.errors import LabTimeoutError
+from chatlib.lab.handling import is_readers
+from chatlib.lab.source import name_of
 from chatlib.lab.wire import Wire
 from chatlib.web import GRACE
 
@@ -132,7 +134,12 @@ class Client(socketio.AsyncClient):  # type: ignore[misc]
 
     def start_background_task(self, target: Any, *args: Any, **kwargs: Any) -> asyncio.Task[Any]:
         """Start a background task, as `socketio.AsyncClient.start_background_task` does."""
-        task: asyncio.Task[Any] = super().start_background_task(target, *args, **kwargs)
+        handlers, what = self._wire.handlers, f"{self.name}'s background task {name_of(target)}"
+        task: asyncio.Task[Any] = super().start_background_task(
+            handlers.guarded(target, what), *args, **kwargs
+        )
+        if is_readers(target):
+            handlers.keep_error(task, what)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
         return task

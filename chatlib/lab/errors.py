@@ -1,7 +1,9 @@
 """What handlers raised: kept where it is noticed, raised in the cell that waits."""
 
+import contextlib
 from typing import Any
 
+from IPython import get_ipython
 from socketio.exceptions import TimeoutError as SocketTimeoutError
 
 from chatlib.lab.changes import Changes
@@ -15,7 +17,7 @@ class LabTimeoutError(SocketTimeoutError):  # type: ignore[misc]
     """
 
     def _render_traceback_(self) -> list[str]:
-        return [f"{type(self).__name__}: {self}"]  # IPython would show where the lab waits
+        return _in_words(self)  # IPython would show where the lab waits
 
 
 class Errors:
@@ -36,11 +38,11 @@ class Errors:
         """Keep an error for the cell that waits.
 
         Args:
-            error: What was raised.
+            error: What was raised; an error that is kept already, as it was logged, is kept once.
             where: Whose code raised it: "the server's handler of 'say' from alice".
         """
-        if error not in self._errors:
-            error.add_note(f"Raised in {where}.")
+        if not any(error is kept for kept in self._errors):
+            add_note(error, f"Raised in {where}.")
             self._errors.append(without_library(error))
         self._changes.notify()
 
@@ -55,7 +57,23 @@ class Errors:
         if len(errors) == 1:
             raise errors[0]
         if errors:
-            raise ExceptionGroup(f"{len(errors)} handlers failed", errors)
+            group = ExceptionGroup(f"{len(errors)} handlers failed", errors)
+            for error in errors:  # IPython shows none of them
+                add_note(group, " ".join(_in_words(error)))
+            raise group
+
+
+def add_note(error: BaseException, note: str) -> None:
+    """Add a note to an error, and let every IPython show it: 7, as on Colab, would not by itself.
+
+    Args:
+        error: The error.
+        note: A sentence.
+    """
+    with contextlib.suppress(Exception):  # one that is frozen takes no note, and is raised as it is
+        error.add_note(note)
+        if not hasattr(error, "_render_traceback_"):
+            error._render_traceback_ = lambda: _with_notes(error)  # type: ignore[attr-defined]
 
 
 def without_library(error: BaseException) -> Any:
@@ -64,15 +82,31 @@ def without_library(error: BaseException) -> Any:
     Where that leaves none, IPython shows the error alone.
     """
     start = error.__traceback__
-    while start and _is_library(start.tb_frame.f_globals.get("__name__", "")):
+    while start and is_library(start.tb_frame.f_globals.get("__name__", "")):
         start = start.tb_next
     if not start:
-        error._render_traceback_ = lambda: [  # type: ignore[attr-defined]
-            f"{type(error).__name__}: {error}",
-            *getattr(error, "__notes__", []),
-        ]
+        with contextlib.suppress(Exception):  # see above
+            error._render_traceback_ = lambda: _in_words(error)  # type: ignore[attr-defined]
     return error.with_traceback(start)
 
 
-def _is_library(module: str) -> bool:
+def is_library(module: str) -> bool:
+    """Tell whether a module is none of the reader's."""
     return module.split(".")[0] in ("aiosqlite", "asyncio", "chatlib", "engineio", "socketio")
+
+
+def _in_words(error: BaseException) -> list[str]:
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001  (a class of the reader's)
+        text = "it has no text"
+    kind = type(error).__name__
+    return [f"{kind}: {text}" if text else kind, *getattr(error, "__notes__", [])]
+
+
+def _with_notes(error: BaseException) -> list[str]:
+    """Return what IPython shows of an error, with the notes."""
+    tracebacks: Any = get_ipython().InteractiveTB
+    shown: list[str] = tracebacks.structured_traceback(type(error), error, error.__traceback__)
+    text = "\n".join(shown)
+    return shown + [note for note in getattr(error, "__notes__", []) if note not in text]

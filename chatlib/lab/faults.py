@@ -147,7 +147,7 @@ class Faults:
         self._check_open()
         for name in to_cut:
             self._check_upgraded(name)
-        if not self._wire.running.is_handling():
+        if not self._wire.handlers.is_handling():
             await self._wire.waiting.settle(self._timeout)
         self._trace.add(Fault(where, what))
 

@@ -3,7 +3,6 @@
 import asyncio
 import contextvars
 import warnings
-from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
@@ -16,6 +15,7 @@ from chatlib.lab.host import Host, check_server
 from chatlib.lab.interrupt import InterruptWatch
 from chatlib.lab.pictures import Matrix, SequenceDiagram
 from chatlib.lab.roster import Roster, check_name
+from chatlib.lab.running import LeftOut
 from chatlib.lab.trace import Trace
 from chatlib.lab.tunnel import Tunnel
 from chatlib.lab.waiting import CALM
@@ -165,13 +165,16 @@ class Lab:
         self._check_open()
         await self._wire.waiting.settle(self._timeout)
 
-    def leave_out(self, is_left_out: Callable[[object], bool]) -> None:
-        """Wait no longer for the server's background tasks that somebody else looks after.
+    def leave_out(self, what: LeftOut) -> None:
+        """Wait no longer for background tasks of the server's that are not to end.
+
+        What cannot end by its own source, as it is a ``while True``, is left out by itself.
 
         Args:
-            is_left_out: Tells of a task whether it is one of those.
+            what: The function that such a task begins with, as it is given to
+                ``io.start_background_task``; or a collection of tasks, looked into at each wait.
         """
-        self._wire.running.is_left_out = is_left_out
+        self._wire.running.leave_out(what)
 
     async def show(self) -> None:
         """Wait until all is quiet, then draw what happened since the last picture."""

@@ -234,7 +234,7 @@ class Subscription:
             yield
             return
         with (
-            self._wire.running.handling(f"{event!r} from another server"),
+            self._wire.handlers.handling(f"{event!r} from another server"),
             self._wire.emitting(event, data, room, skip_sid, is_foreign=True),
         ):
             yield
@@ -242,10 +242,10 @@ class Subscription:
     @contextlib.contextmanager
     def answered(self) -> Iterator[None]:
         """Keep what a callback raises that another server has handed on."""
-        if self._wire.running.is_handling():
+        if self._wire.handlers.is_handling():
             yield
             return
-        with self._wire.running.handling("the callback of an acknowledgement"):
+        with self._wire.handlers.handling("the callback of an acknowledgement"):
             yield
 
     async def _disconnected(self, sid: str, namespace: str | None = None, **options: Any) -> None:
@@ -253,7 +253,7 @@ class Subscription:
             await self._disconnect(sid, namespace, **options)
             return
         name = self._channel.ids.get(sid, sid)
-        with self._wire.running.handling(f"the server's handler of the disconnect of {name}"):
+        with self._wire.handlers.handling(f"the server's handler of the disconnect of {name}"):
             await self._disconnect(sid, namespace, **options)
 
 

@@ -2,22 +2,28 @@
 
 import asyncio
 import contextlib
-import contextvars
-import logging
-import time
-from collections import deque
-from collections.abc import Callable, Coroutine, Iterator
-from functools import partial
+from collections.abc import Callable, Container, Iterator
+from dataclasses import dataclass
 from typing import Any
 
-from chatlib.lab.blocking import stoppable
 from chatlib.lab.changes import Changes
-from chatlib.lab.errors import Errors
+from chatlib.lab.source import is_endless, name_of
 
-# Which handler the code belongs to, in which lab; a task has that of the code that started it.
-_handler: contextvars.ContextVar[tuple["Running | None", str]] = contextvars.ContextVar(
-    "handler", default=(None, "")
-)
+# What may be left out: the tasks that begin with a function, or some tasks.
+LeftOut = Callable[..., Any] | Container[asyncio.Task[Any]]
+
+
+@dataclass(frozen=True)
+class Run:
+    """Something that runs.
+
+    Attributes:
+        what: Its name, for errors.
+        function: The function that it begins with, if it is a background task of the reader's.
+    """
+
+    what: str
+    function: object = None
 
 
 class Running:
@@ -25,20 +31,13 @@ class Running:
 
     Args:
         changes: Whom to tell when one ends.
-        errors: Where to keep what they raise.
-
-    Attributes:
-        is_left_out: Tells which background tasks somebody else looks after.
     """
 
-    def __init__(self, changes: Changes, errors: Errors) -> None:
-        self.is_left_out: Callable[[object], bool] = lambda task: False  # noqa: ARG005
+    def __init__(self, changes: Changes) -> None:
         self._changes = changes
-        self._errors = errors
-        self._running: dict[object, str] = {}
-        # When a turn that blocked the event loop ended, for how long it had lasted, and whose.
-        self._blocks: deque[tuple[float, float, str]] = deque(maxlen=100)
-        self._log = _ErrorLog(self, errors)
+        self._running: dict[object, Run] = {}
+        self._endless: set[object] = set()
+        self._left_out: list[LeftOut] = []
 
     @contextlib.contextmanager
     def busy(self, what: str) -> Iterator[None]:
@@ -48,120 +47,62 @@ class Running:
             what: What it is.
         """
         key = object()
-        self._running[key] = what
+        self._running[key] = Run(what)
         try:
             yield
         finally:
             del self._running[key]
             self._changes.notify()
 
-    @contextlib.contextmanager
-    def handling(self, what: str) -> Iterator[None]:
-        """Count the code within as a handler, and keep what it raises.
-
-        Args:
-            what: Whose handler it is, and of what.
-        """
-        token = _handler.set((self, what))
-        try:
-            with self.busy(what):
-                yield
-        except Exception as error:  # noqa: BLE001  (the cell that waits raises it)
-            self._errors.add(error, what)
-        finally:
-            _handler.reset(token)
-
-    async def handle(self, what: str, coroutine: Coroutine[Any, Any, Any]) -> None:
-        """Await a handler, keep what it raises, and let an Interrupt stop it if it blocks the loop.
-
-        Args:
-            what: Whose handler it is, and of what.
-            coroutine: What to await.
-        """
-        with self.handling(what):
-            await stoppable(coroutine, partial(self._blocked, what))
-
-    def blocker(self, since: float, seconds: float) -> str:
-        """Return what blocked the event loop for longest, or nothing.
-
-        Args:
-            since: From when on, by `time.monotonic`.
-            seconds: For how long it must have been blocked altogether.
-        """
-        blocks = [(lasted, what) for ended, lasted, what in self._blocks if ended > since]
-        return max(blocks)[1] if sum(lasted for lasted, _ in blocks) >= seconds else ""
-
-    def is_handling(self) -> bool:
-        """Tell whether the code that asks is a handler's, for whose end `settle` would wait."""
-        _, what = _handler.get()
-        return bool(what)
-
-    def track(self, task: asyncio.Task[Any], name: str) -> None:
-        """Count a background task of the server's until it ends, and keep what it raises.
+    def track(self, task: asyncio.Task[Any], run: Run) -> None:
+        """Count a background task until it ends.
 
         Args:
             task: The task.
-            name: What to call it, if no handler has started it.
+            run: What it is.
         """
-        self._running[task] = self._task(name)
+        self._running[task] = run
+        if is_endless(run.function):
+            self._endless.add(task)
         task.add_done_callback(self._ended)
 
-    def interruptible(self, target: Callable[..., Any], name: str) -> Callable[..., Any]:
-        """Return a background task's function, with an Interrupt that stops it if it blocks.
+    def leave_out(self, what: LeftOut) -> None:
+        """Wait no longer for some background tasks.
 
         Args:
-            target: The function.
-            name: What to call the task.
+            what: The function that they begin with, or the tasks.
         """
+        self._left_out.append(what)
+        self._changes.notify()
 
-        def start(*args: Any, **kwargs: Any) -> Any:
-            started = target(*args, **kwargs)
-            if not asyncio.iscoroutine(started):
-                return started
-            return stoppable(started, partial(self._blocked, self._task(name)))
-
-        return start
+    def has_left_out(self) -> bool:
+        """Tell whether something runs that nobody waits for."""
+        return any(map(self._is_left_out, self._running))
 
     def is_quiet(self) -> bool:
         """Tell whether nothing runs, but for what is left out."""
-        return all(map(self.is_left_out, self._running))
+        return all(map(self._is_left_out, self._running))
 
     def names(self) -> list[str]:
         """Return what has not ended, but for what is left out."""
-        return [what for key, what in self._running.items() if not self.is_left_out(key)]
+        return [run.what for run in self._unended()]
 
-    def start_log(self) -> None:
-        """Keep the exceptions that `chatlib` logs, too: those are caught and answered otherwise."""
-        logging.getLogger("chatlib").addHandler(self._log)
-
-    def stop_log(self) -> None:
-        """Let `chatlib` log what it will."""
-        logging.getLogger("chatlib").removeHandler(self._log)
-
-    def _task(self, name: str) -> str:
-        _, what = _handler.get()
-        return what or f"the server's background task {name}"
-
-    def _blocked(self, what: str, seconds: float) -> None:
-        self._blocks.append((time.monotonic(), seconds, what))
+    def hint(self) -> str:
+        """Return how not to wait for the first background task that has not ended, if there is."""
+        for name in (name_of(run.function) for run in self._unended() if run.function):
+            return f"If {name} is not to end: lab.leave_out({name}) tells the lab so."
+        return ""
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
-        what = self._running.pop(task)
-        if not task.cancelled() and isinstance(error := task.exception(), Exception):
-            self._errors.add(error, what)
+        del self._running[task]
+        self._endless.discard(task)
         self._changes.notify()
 
+    def _unended(self) -> list[Run]:
+        return [run for key, run in self._running.items() if not self._is_left_out(key)]
 
-class _ErrorLog(logging.Handler):
-    """Keeps the exceptions that are logged."""
-
-    def __init__(self, running: Running, errors: Errors) -> None:
-        super().__init__(logging.ERROR)
-        self._running = running
-        self._errors = errors
-
-    def emit(self, record: logging.LogRecord) -> None:
-        error = record.exc_info and record.exc_info[1]
-        running, what = _handler.get()
-        if isinstance(error, Exception) and running in (None, self._running):  # not another lab's
-            self._errors.add(error, what or record.getMessage())
+    def _is_left_out(self, key: Any) -> bool:
+        function = self._running[key].function
+        return key in self._endless or any(
+            function == what if callable(what) else key in what for what in self._left_out
+        )

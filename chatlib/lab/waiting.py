@@ -8,12 +8,16 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 from chatlib.lab.changes import Changes
-from chatlib.lab.errors import Errors, LabTimeoutError, without_library
+from chatlib.lab.errors import Errors, LabTimeoutError, add_note, without_library
+from chatlib.lab.handling import Handlers
 from chatlib.lab.links import Links
 from chatlib.lab.running import Running
 
 # What still runs gets so many seconds to end, after an error and before the lab closes.
 CALM = 0.5
+
+# So often the event loop turns for what is not waited for, until it has acted.
+_TURNS = 20
 
 _Result = TypeVar("_Result")
 
@@ -25,21 +29,29 @@ class Waiting:
         changes: What tells that something has changed.
         links: What is under way.
         running: What runs.
+        handlers: What may block the event loop.
         errors: What was raised.
 
     Attributes:
         beyond: What `settle` waits for besides, with its timeout: servers beside the lab's.
     """
 
-    def __init__(self, changes: Changes, links: Links, running: Running, errors: Errors) -> None:
+    def __init__(
+        self, changes: Changes, links: Links, running: Running, handlers: Handlers, errors: Errors
+    ) -> None:
         self.beyond: Callable[[float], Awaitable[None]] | None = None
         self._changes = changes
         self._links = links
         self._running = running
+        self._handlers = handlers
         self._errors = errors
 
     async def settle(self, timeout: float) -> None:
-        """Wait until every packet has arrived and every handler has ended.
+        """Wait until every packet has arrived, and every handler and background task has ended.
+
+        What never ends by design gets a turn and is not waited for: what the client manager starts
+        itself, such as a listener to Redis; a function that cannot end by its own source, a ``while
+        True`` without ``break`` and ``return``; and what `Lab.leave_out` names.
 
         Args:
             timeout: How long to wait, in seconds.
@@ -50,6 +62,7 @@ class Waiting:
         """
         __tracebackhide__ = True
         await self._wait(self.is_quiet, timeout, self.what_is_left)
+        await self._give_turns(timeout)
         if self.beyond:
             await self.beyond(timeout)
 
@@ -111,6 +124,13 @@ class Waiting:
             raise without_library(error)
         return task.result()
 
+    async def _give_turns(self, timeout: float) -> None:
+        """Let what never ends act on what has just arrived: a worker that waits at its queue."""
+        __tracebackhide__ = True
+        for _ in range(_TURNS if self._running.has_left_out() else 0):
+            await asyncio.sleep(0)
+            await self._wait(self.is_quiet, timeout, self.what_is_left)
+
     async def _wait(
         self, true: Callable[[], object], timeout: float, what: Callable[[], str]
     ) -> None:
@@ -120,11 +140,14 @@ class Waiting:
             async with asyncio.timeout(timeout):
                 await self._changes.until(lambda: self._errors or true())
         except TimeoutError:
-            if blocker := self._running.blocker(since, timeout / 2):
+            if blocker := self._handlers.blocker(since, timeout / 2):
                 left = f"{blocker}, which blocked the event loop: nobody else got a turn"
             else:
                 left = what()
-            raise LabTimeoutError(f"Waited {timeout:g} s for {left}.") from None
+            late = LabTimeoutError(f"Waited {timeout:g} s for {left}.")
+            if hint := self._running.hint():
+                add_note(late, hint)
+            raise late from None
         if self._errors:  # one may leave others behind, or something that waits in vain
             await self.calm_down(CALM)
         self._errors.raise_all()

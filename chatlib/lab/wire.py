@@ -9,6 +9,7 @@ thing: packets that arrive at the same moment are handled in the order in which 
 import asyncio
 import contextlib
 import contextvars
+import logging
 from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -19,6 +20,7 @@ import socketio
 
 from chatlib.lab.changes import Changes
 from chatlib.lab.errors import Errors
+from chatlib.lab.handling import Handlers
 from chatlib.lab.links import Link, Links, name_header
 from chatlib.lab.packets import BINARY, PacketReader
 from chatlib.lab.running import Running
@@ -43,7 +45,8 @@ class Wire:
         trace: Where to record.
         changes: What tells that something has changed.
         errors: What handlers raised.
-        running: The handlers and background tasks that have not ended.
+        running: What has not ended.
+        handlers: The handlers and background tasks.
         links: The connections, and what is under way on them.
         waiting: What waits for all that.
         refusals: What the server last said to each client that it refused.
@@ -52,9 +55,10 @@ class Wire:
     def __init__(self, trace: Trace) -> None:
         self.changes = Changes()
         self.errors = Errors(self.changes)
-        self.running = Running(self.changes, self.errors)
+        self.running = Running(self.changes)
+        self.handlers = Handlers(self.running, self.errors)
         self.links = Links(self.changes)
-        self.waiting = Waiting(self.changes, self.links, self.running, self.errors)
+        self.waiting = Waiting(self.changes, self.links, self.running, self.handlers, self.errors)
         self._io: socketio.AsyncServer = None
         self.trace = trace
         self._reader = PacketReader(trace)
@@ -76,7 +80,7 @@ class Wire:
             _replace_handler(io.eio, "message", self._server_receives),
             _replace_handler(io.eio, "disconnect", self._server_disconnects),
         ]
-        self.running.start_log()
+        logging.getLogger("chatlib").addHandler(self.handlers.log)
 
     def attach_client(self, client: socketio.AsyncClient, name: str) -> dict[str, str]:
         """Begin to listen on the side of a client that is not connected yet.
@@ -95,7 +99,7 @@ class Wire:
 
     def detach(self) -> None:
         """Stop listening, and cancel the clients' handlers that still run."""
-        self.running.stop_log()
+        logging.getLogger("chatlib").removeHandler(self.handlers.log)
         _undo(self._undo_server)
         _undo(self._undo_clients)
         for task in self._tasks:
@@ -155,11 +159,10 @@ class Wire:
     def _start_background_task(
         self, target: Any, *args: Any, original: _Original, **kwargs: Any
     ) -> asyncio.Task[Any]:
-        name = getattr(target, "__name__", "a task")
-        start = self.running.interruptible(target, name)
+        start = self.handlers.guarded(target)
         task: asyncio.Task[Any] = original(start, *args, **kwargs)
         if getattr(target, "__self__", None) is not self._io.manager:  # it listens for ever
-            self.running.track(task, name)
+            self.handlers.track(task, target)
         return task
 
     async def _server_connects(
@@ -179,7 +182,7 @@ class Wire:
         if not link.up:  # a client that is not the lab's
             self._depart(link.up, self._reader.read(link, data, link.name, SERVER), link)
         arrived = await self.links.arrive(link.up)
-        await self.running.handle(
+        await self.handlers.handle(
             f"the server's handler of {arrived.title}", original(eio_sid, data)
         )
 
@@ -204,7 +207,7 @@ class Wire:
             self._record(link.goodbye)
         # The connection is closed before the goodbye is sent; the server learns it all the same.
         link.goodbye.arrived = True
-        await self.running.handle(
+        await self.handlers.handle(
             f"the server's handler of the disconnect of {link.name}", original(eio_sid, reason)
         )
         link.server_open = False
@@ -230,14 +233,14 @@ class Wire:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         arrived = await self.links.arrive(link.down)
-        await self.running.handle(f"{link.name}'s handler of {arrived.title}", original(data))
+        await self.handlers.handle(f"{link.name}'s handler of {arrived.title}", original(data))
 
     async def _client_disconnects(
         self, eio: engineio.AsyncClient, reason: str, *, original: _Original
     ) -> None:
         link = self._client_links.get(eio)
         name = link.name if link else "a client"
-        await self.running.handle(f"{name}'s handler of its disconnect", original(reason))
+        await self.handlers.handle(f"{name}'s handler of its disconnect", original(reason))
         if link:
             link.client_open = False
             self.links.end(link)

@@ -457,7 +457,8 @@ async def test_an_error_of_a_background_task_that_a_handler_started(io, lab):
 
     alice = await lab.join("alice")
     await alice.emit("go")
-    await raises(lab.settle, RuntimeError, "the server's handler of 'go' from alice")
+    where = "the server's background task work", "the server's handler of 'go' from alice"
+    await raises(lab.settle, RuntimeError, *where)
     await lab.settle()
 
 

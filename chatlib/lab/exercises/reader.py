@@ -6,17 +6,17 @@ import contextlib
 import dis
 import inspect
 import re
-import textwrap
 import warnings
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from types import CodeType, FrameType, FunctionType, TracebackType
+from types import CodeType, FrameType, TracebackType
 from typing import Any, Self
 
 import socketio
 
 from chatlib.lab.blocking import LoopWatch
 from chatlib.lab.client import Client
+from chatlib.lab.source import function_behind, syntax_tree
 from chatlib.lab.words import enumerated
 
 # The reader's code may keep the event loop to itself for this many seconds before it is stopped.
@@ -49,17 +49,14 @@ class Code:
 
     def __init__(self, answer: Callable[..., Any]) -> None:
         self._answer = answer
-        self._function = _function(answer)
+        self._function = function_behind(answer)
         # All cells of a notebook share one.
         self._globals: dict[str, Any] = self._function.__globals__ if self._function else {}
 
     @cached_property
     def tree(self) -> ast.AST | None:
         """The answer's syntax tree, or None where the source is not known."""
-        try:
-            return ast.parse(textwrap.dedent(inspect.getsource(self._function or self._answer)))
-        except (OSError, TypeError, SyntaxError):
-            return None
+        return syntax_tree(self._answer)
 
     def is_same(self, source: str) -> bool:
         """Tell whether the answer is the same as ``source``, but for comments and the like."""
@@ -200,6 +197,10 @@ class Watch:
         """Whether the code was stopped, as it blocked the event loop."""
         return self._loop_watch.has_stopped
 
+    def __contains__(self, task: object) -> bool:
+        """Tell whether the reader's code has started a task, and that has not ended."""
+        return task in self.pending()
+
     def pending(self) -> set[asyncio.Task[Any]]:
         """Return the tasks that the reader's code has started and that have not ended."""
         return {task for task in self._tasks if not task.done()}
@@ -297,17 +298,6 @@ def borrowed(watch: Watch, own: socketio.AsyncServer) -> str:
         return ""
     used = enumerated(f"`{name}`" for name in names)
     return f"Your function uses the lesson's own {used}, and not what the check hands over to it."
-
-
-def _function(answer: object) -> FunctionType | None:
-    """Return the function behind what can be called: a method, a partial, an object."""
-    for name in ("__wrapped__", "__func__", "func"):
-        if (inner := getattr(answer, name, None)) is not None:
-            return _function(inner)
-    if isinstance(answer, FunctionType):
-        return answer
-    call = inspect.getattr_static(type(answer), "__call__", None)
-    return call if isinstance(call, FunctionType) else None
 
 
 def _global_names(code: CodeType) -> list[str]:

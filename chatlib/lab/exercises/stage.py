@@ -8,6 +8,7 @@ import socketio
 
 from chatlib.lab.errors import LabTimeoutError
 from chatlib.lab.exercises.reader import Watch
+from chatlib.lab.handlers import handled_events, handles
 from chatlib.lab.lab import Lab
 from chatlib.lab.trace import SERVER, Emission, Packet, Step
 from chatlib.lab.words import as_json, enumerated
@@ -54,7 +55,7 @@ class Stage:
         self.io = io
         self.lab = lab
         self._watch = watch
-        lab.leave_out(lambda task: task in watch.pending())
+        lab.leave_out(watch)
         self._sent: list[Packet] = []
 
     async def join(self, *names: str, auth: Any = None, **options: Any) -> Any:
@@ -75,10 +76,15 @@ class Stage:
         Raises:
             WrongAnswerError: Nobody answered.
         """
+        no_answer = f'{client.name} called "{event}" and got no answer.'
+        if not handles(self.io, event) and not self.io.namespace_handlers:
+            await client.emit(event, data)  # whatever else the reader's code makes of it
+            await self._quiet()
+            self.fail(no_answer, as_=NothingCameError)
         try:
             return await client.call(event, data)
         except LabTimeoutError:
-            self.fail(f'{client.name} called "{event}" and got no answer.', as_=NothingCameError)
+            self.fail(no_answer, as_=NothingCameError)
 
     async def expect(
         self, after: str, event: str, *, by: Iterable[str], data: Any = _ANYTHING
@@ -180,10 +186,10 @@ class Stage:
 
     def unhandled(self) -> str:
         """Return that an event came for which the server has no handler, or nothing."""
-        handled = handled_events(self.io)
         self._note(self.lab.trace.steps)
         for packet in self._sent:
-            if "*" not in handled and packet.event not in handled:
+            if not handles(self.io, packet.event):
+                handled = handled_events(self.io)
                 own = [f'"{name}"' for name in handled if name not in ("connect", "disconnect")]
                 has = f"; it has one for {enumerated(own)}" if own else ""
                 return (
@@ -214,14 +220,6 @@ class Stage:
             for step in steps
             if isinstance(step, Packet) and step.kind == "event" and step.target == SERVER
         ]
-
-
-def handled_events(io: socketio.AsyncServer) -> list[str]:
-    """Return the events of the main namespace that a server has a handler for."""
-    handled = list(io.handlers.get("/", {}))
-    if in_class := io.namespace_handlers.get("/"):
-        handled += [name[3:] for name in dir(in_class) if name.startswith("on_")]
-    return handled
 
 
 def deliveries_in(steps: Iterable[Step]) -> list[Packet]:
