@@ -218,6 +218,7 @@ class TestOffsetOnConnecting:
     async def test_there_is_none_without_a_history(self, servers):
         keeper = await servers(history=False)
         assert await why_refused(keeper.url, {"offset": 0}) == "This server keeps no history."
+        assert not keeper.chat.members
         alice = await keeper.connect()
         answer = await join(alice, "tea", 0)
         assert answer == {"ok": False, "error": "This server keeps no history."}
@@ -229,7 +230,8 @@ class TestOffsetOnConnecting:
             await send(alice, {"text": str(n)})
         bob = await keeper.connect(BOB | {"offset": 2})
         carol = await keeper.connect(CAROL | {"offset": 7})
-        await let_in(bob, carol)
+        await let_in(alice, bob, carol)
+        assert alice.inbox.named("history-gap") == []
         assert bob.inbox.named("history-gap") == [({"after": 2, "missed": 5},)]
         assert texts(bob) == ["7", "8", "9", "10", "11"]
         first = [event for event, _ in bob.inbox].index("history-gap")
@@ -264,7 +266,8 @@ class TestOffsetOnConnecting:
     async def test_a_message_too_big_to_keep_is_refused(self, keeper):
         alice = await keeper.connect(ALICE)
         answer = await send(alice, {"n": 2**64})
-        assert answer["error"] == "This message cannot be kept: it nests too deep, or has too large a number."
+        why = "This message cannot be kept: it nests too deep, or has too large a number."
+        assert answer == {"ok": False, "error": why}
         await flush(alice)
         assert heard(alice) == []
 
@@ -509,6 +512,38 @@ class TestFailures:
         bob = await keeper.connect(BOB | {"offset": 0})
         await let_in(bob)
         assert texts(bob) == ["hi"]
+
+    async def test_who_cannot_have_the_replay_may_come_back_by_itself(self, keeper, monkeypatch):
+        """A browser does after the end of a connection, but not after a goodbye of Socket.IO."""
+
+        async def fail(*given):
+            raise sqlite3.OperationalError("disk I/O error")
+
+        monkeypatch.setattr(keeper.chat.history, "missed", fail)
+        bob = await keeper.open()
+        await bob.enter(BOB | {"offset": 0})
+        await bob.ended()
+        end, goodbye = "1", "41"
+        assert bob.frames[-1] == end
+        assert goodbye not in bob.frames
+
+    async def test_a_replay_that_is_cancelled_leaves_a_member_in_the_room(self, keeper, hold):
+        alice, bob = await keeper.connect(ALICE), await keeper.connect(BOB)
+        await fill(bob, PAGE + 1, room="tea")
+        await join(alice, "tea")
+        hold(keeper)
+        replay = asyncio.create_task(keeper.chat.delivery.let_in(alice.get_sid(), ["room:tea"], 0))
+        await eventually(lambda: len(heard(alice)) == PAGE)
+        replay.cancel()
+        await asyncio.wait([replay], timeout=TIMEOUT)
+        await send(bob, {"room": "tea", "text": "still here?"})
+        await flush(alice)
+        assert texts(alice)[-1] == "still here?"
+
+    async def test_who_has_gone_does_not_open_a_history_that_is_closed(self, keeper):
+        await keeper.stop()
+        await keeper.chat.delivery.let_in("~gone", ["everyone"], 0)
+        assert keeper.chat.history.is_closed
 
     async def test_the_server_stops_while_messages_wait(self, servers):
         keeper = await servers(limits=QUICK)

@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import gc
 import json
 import socket
+import weakref
 
 import aiohttp
 import pytest
@@ -17,6 +19,14 @@ from support.processes import free_port
 from support.raw_clients import POLLING, WEBSOCKET
 from support.servers import serving
 from support.waiting import TIMEOUT, eventually
+
+
+def has_ipv6():
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
 
 
 async def get(url, path):
@@ -110,11 +120,16 @@ class TestStart:
             await server.stop()
             await connect.close()
 
+    async def test_a_stop_gives_back_what_the_start_has_taken(self):
+        io = ChatServer().io
+        start_task = io.eio.start_background_task
+        server = WebServer(io)
+        await server.start()
+        await server.stop()
+        assert io.eio.start_background_task == start_task
+
+    @pytest.mark.skipif(not has_ipv6(), reason="there is no ::1 on this machine")
     async def test_an_ipv6_address_in_a_url(self):
-        try:
-            socket.create_server(("::1", 0), family=socket.AF_INET6).close()
-        except OSError as error:
-            pytest.skip(f"There is no ::1 on this machine: {error}")
         server = WebServer(ChatServer().io)
         await server.start("::1")
         assert server.url.startswith("http://[::1]:")
@@ -136,6 +151,17 @@ class TestStop:
     async def test_nobody_there(self, server):
         await self.stop(server)
         await server.web.stop()  # and once more: nothing happens
+
+    async def test_what_has_ended_in_the_background_is_forgotten(self, chat):
+        async def chore():
+            pass
+
+        task = chat.io.start_background_task(chore)
+        await asyncio.wait([task], timeout=TIMEOUT)
+        forgotten = weakref.ref(task)
+        del task
+        gc.collect()
+        assert forgotten() is None
 
     async def test_clients_are_told(self, server, connect):
         clients = [await connect() for _ in range(5)]
