@@ -7,6 +7,7 @@ import ast
 import re
 from pathlib import Path
 from statistics import median
+from urllib.parse import unquote
 
 import nbformat
 import pytest
@@ -68,8 +69,8 @@ def lines(cell):
 
 
 def output_text(output):
-    """Return all that an output holds, as text without colours."""
-    parts = [output.get("text", ""), *output.get("data", {}).values()]
+    """Return all that an output holds, pictures too, as text without colours."""
+    parts = [output.get("text", ""), *map(unquote, output.get("data", {}).values())]
     parts += [output.get("ename", ""), output.get("evalue", ""), *output.get("traceback", [])]
     return re.sub(r"\x1b\[[\d;]*m", "", "\n".join(map(str, parts)))
 
@@ -225,14 +226,17 @@ def stable_outputs(lesson):
                     yield f"{what} in an output: {found[0]}"
 
 
-def pictures_have_a_text_form(lesson):
+def pictures_have_words(lesson):
     for cell in lesson.code:
         for output in cell.outputs:
             data = output.get("data", {})
-            if any(kind.startswith("image/") for kind in data) and not data.get("text/plain"):
-                yield f"a picture without a text form: {cell.source[:60]}"
-            if data.keys() - {"image/svg+xml", "text/plain", "text/html", "text/markdown"}:
-                yield f"an output that cannot be compared, {list(data)}: {cell.source[:60]}"
+            if data and not data.get("text/plain"):
+                yield f"an output without a text form: {cell.source[:60]}"
+            if data.keys() - {"text/plain", "text/html", "text/markdown"}:
+                yield f"an output that is not for every page, {list(data)}: {cell.source[:60]}"
+            for image in re.findall(r"<img[^>]*>|<svg", data.get("text/html", "")):
+                if not re.match(r'<img alt="[^"]+" style="max-width: 100%"', image):
+                    yield f"a picture without words, or as wide as it likes: {cell.source[:60]}"
 
 
 def shape(lesson):
@@ -346,7 +350,7 @@ RULES = [
     errors_are_meant,
     no_complaints_in_outputs,
     stable_outputs,
-    pictures_have_a_text_form,
+    pictures_have_words,
     shape,
     javascript_beside_the_python,
     leads_to_the_next,
@@ -385,7 +389,10 @@ def test_a_lesson_has_the_same_outputs_each_time(path):
 # -- the rules themselves --------------------------------------------------------------------------
 
 WORDS = " word" * 60
-PICTURE = {"image/svg+xml": "<svg/>", "text/plain": "alice  → server  say\nserver → bob     said"}
+PICTURE = {
+    "text/html": '<img alt="Who said what." style="max-width: 100%" src=\'data:,\'>',
+    "text/plain": "alice  → server  say\nserver → bob     said",
+}
 EXERCISES = {one.number: one for one in exercises()}
 
 
@@ -671,13 +678,18 @@ BROKEN = [
     (stable_outputs, "an id", in_output("the id is YO0UqIpNR4_aQk_hAAAB.")),
     (stable_outputs, "a chat server's id", in_output("~QbT0OcWdFOtZxGVuYdm5jA")),
     (stable_outputs, "an id in a picture", shows(
-        {"image/svg+xml": "<text>YO0UqIpNR4_aQk_hAAAB</text>", "text/plain": "x"}
+        PICTURE | {"text/html": "%3Ctext%3EYO0UqIpNR4_aQk_hAAAB%3C/text%3E"}
     )),
-    (pictures_have_a_text_form, "only SVG", shows({"image/svg+xml": "<svg/>"})),
-    (pictures_have_a_text_form, "an empty text", shows(
-        {"image/svg+xml": "<svg/>", "text/plain": ""}
+    (pictures_have_words, "only HTML", shows({"text/html": "hi"})),
+    (pictures_have_words, "an empty text", shows(PICTURE | {"text/plain": ""})),
+    (pictures_have_words, "PNG", shows({"image/png": "aGk=", "text/plain": "x"})),
+    (pictures_have_words, "SVG alone", shows({"image/svg+xml": "<svg/>", "text/plain": "x"})),
+    (pictures_have_words, "no alt", shows(PICTURE | {"text/html": "<img src='data:,'>"})),
+    (pictures_have_words, "an empty alt", shows(
+        PICTURE | {"text/html": '<img alt="" style="max-width: 100%">'}
     )),
-    (pictures_have_a_text_form, "PNG", shows({"image/png": "aGk=", "text/plain": "x"})),
+    (pictures_have_words, "too wide", shows(PICTURE | {"text/html": '<img alt="A picture.">'})),
+    (pictures_have_words, "SVG in HTML", shows(PICTURE | {"text/html": "<svg/>"})),
     (shape, "the title of another number", in_prose("# 03 ·", "# 04 ·")),
     (shape, "no title", in_prose("# 03 · A title", "A title")),
     (shape, "no paragraph", in_prose("What it is about.\n\n", "")),

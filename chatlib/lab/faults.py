@@ -9,7 +9,7 @@ import socketio
 from chatlib.lab.client import Client
 from chatlib.lab.host import Host
 from chatlib.lab.roster import Roster
-from chatlib.lab.trace import SERVER, Fault, Packet, Trace
+from chatlib.lab.trace import SERVER, Fault, Trace
 from chatlib.lab.tunnel import Tunnel
 from chatlib.lab.wire import Wire
 
@@ -166,7 +166,7 @@ class Faults:
         links = self._wire.links.named(name)
         self._check_upgraded(name)
         for link in links:
-            link.goodbye = link.goodbye or Packet("disconnect", name, SERVER)  # never recorded
+            link.is_silent = True
         self._tunnel.cut(name)
         await self._wire.waiting.until(
             lambda: all(link.closed for link in links),

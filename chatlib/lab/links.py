@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from chatlib.lab.changes import Changes
-from chatlib.lab.trace import Packet
+from chatlib.lab.trace import SERVER, Packet
 
 # A lab client tells the server its name in this header of its first request.
 NAME_HEADER = "X-Chatlib-Name"
@@ -43,13 +43,14 @@ class Link:
         is_lab_client: Whether the lab listens at the client's end, too.
         server_open: Whether the server's end is open.
         client_open: Whether the client's end is.
-        accepted: Whether the server has let the client in.
+        namespaces: The namespaces into which the server has let the client, in order.
         is_broken: Whether nothing comes through.
         is_slow: Whether everything comes late.
-        goodbye: The packet that ended it.
+        is_silent: Whether it ends without a goodbye in the picture.
+        goodbyes: What ended it, a packet for each namespace.
         up: What the client has sent and the server has not taken.
         down: What the server has sent and the client has not taken.
-        asked: The event that awaits an answer, by who asked and the packet's number.
+        asked: The event that awaits an answer, by who asked, the namespace and the packet's number.
     """
 
     def __init__(self, eio_sid: str, environ: dict[str, Any], guest: str) -> None:
@@ -60,13 +61,33 @@ class Link:
         self.is_lab_client = name is not None
         self.server_open = True
         self.client_open = False
-        self.accepted = False
+        self.namespaces: list[str] = []
         self.is_broken = False
         self.is_slow = False
-        self.goodbye: Packet | None = None
+        self.is_silent = False
+        self.goodbyes: list[Packet] = []
         self.up: deque[Packet] = deque()
         self.down: deque[Packet] = deque()
-        self.asked: dict[tuple[str, int], str] = {}
+        self.asked: dict[tuple[str, str, int], str] = {}
+
+    def enter(self, namespace: str) -> None:
+        """Note that the server has let the client into a namespace."""
+        self.goodbyes = [said for said in self.goodbyes if said.namespace != namespace]
+        self.namespaces.append(namespace)
+
+    def leave(self, namespace: str) -> None:
+        """Note that the client is no longer in a namespace."""
+        self.namespaces = [one for one in self.namespaces if one != namespace]
+
+    def unsaid(self) -> list[Packet]:
+        """Return a goodbye for each namespace that nobody has said it for."""
+        said = {goodbye.namespace for goodbye in self.goodbyes}
+        left = [one for one in self.namespaces if one not in said] or ["/"] * (not said)
+        return [
+            Packet("disconnect", self.name, SERVER, namespace=namespace)
+            for namespace in left
+            if not self.is_silent
+        ]
 
     @property
     def settled(self) -> bool:

@@ -1,5 +1,6 @@
 """From an Engine.IO message to the packet that is recorded."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from socketio import packet
@@ -10,6 +11,10 @@ from chatlib.lab.trace import SERVER, Packet, Trace
 # What follows a packet that has announced it; it is recorded with that.
 BINARY = "(binary)"
 
+_UNREADABLE = "(not a Socket.IO packet)"
+_SHOWN = "<binary>"
+_WITH_ATTACHMENTS = (packet.BINARY_EVENT, packet.BINARY_ACK)
+
 
 class PacketReader:
     """Reads what goes over the wire, and notes what it says of a connection.
@@ -19,10 +24,12 @@ class PacketReader:
 
     Attributes:
         refusals: What the server last said to each client that it refused.
+        packet_class: How the server writes packets.
     """
 
     def __init__(self, trace: Trace) -> None:
         self.refusals: dict[str, Any] = {}
+        self.packet_class: type[packet.Packet] = packet.Packet
         self._trace = trace
 
     def read(self, link: Link, data: str | bytes, source: str, target: str) -> Packet:
@@ -34,45 +41,78 @@ class PacketReader:
             source: The name of the sender.
             target: The name of the receiver.
         """
-        if isinstance(data, bytes | bytearray):
+        # A class that writes text is read by python-socketio's own: the server's may refuse more.
+        writes_text = self.packet_class.uses_binary_events
+        if writes_text and isinstance(data, bytes | bytearray):
             return Packet("event", source, target, BINARY)
         try:
-            read = packet.Packet(encoded_packet=data)
-        except ValueError:
-            return Packet("event", source, target, "(not a Socket.IO packet)")
+            read = (packet.Packet if writes_text else self.packet_class)(encoded_packet=data)
+        except (ValueError, TypeError, LookupError):
+            return Packet("event", source, target, _UNREADABLE)
+        found = self._packet(link, read, source, target)
+        found.namespace = read.namespace or "/"
+        return found
+
+    def _packet(self, link: Link, read: packet.Packet, source: str, target: str) -> Packet:
+        data = read.data
         match read.packet_type:
             case packet.CONNECT if source == SERVER:
-                return self._connected(link, read, target)
+                link.enter(read.namespace or "/")
+                self._trace.ids[data["sid"]] = link.name
+                return Packet("connected", SERVER, target)
             case packet.CONNECT:
-                return Packet("connect", source, target, data=(read.data,) if read.data else ())
+                return Packet("connect", source, target, data=snapshot((data,) if data else ()))
             case packet.CONNECT_ERROR:
-                self.refusals[target] = read.data
-                return Packet("refused", source, target, data=(read.data,))
+                self.refusals[target] = data
+                return Packet("refused", source, target, data=snapshot((data,)))
             case packet.DISCONNECT:
-                link.goodbye = Packet("disconnect", source, target)
-                return link.goodbye
-            case packet.ACK | packet.BINARY_ACK:
-                event = link.asked.pop((target, read.id), "")
-                answer = _without_placeholders(read.data or [])
-                return Packet("ack", source, target, event, tuple(answer))
-        return _event(link, read, source, target)
+                return _goodbye(link, read.namespace or "/", source, target)
+        if read.packet_type in _WITH_ATTACHMENTS:
+            data = _without_placeholders(data)
+        namespace = read.namespace or "/"
+        if read.packet_type in (packet.ACK, packet.BINARY_ACK):
+            event = link.asked.pop((target, namespace, read.id), "")
+            return Packet("ack", source, target, event, snapshot(data or ()))
+        event, *arguments = data or [""]
+        if read.id is not None:
+            link.asked[source, namespace, read.id] = str(event)
+        return Packet("event", source, target, str(event), snapshot(arguments))
 
-    def _connected(self, link: Link, read: packet.Packet, target: str) -> Packet:
-        link.accepted = True
-        self._trace.ids[read.data["sid"]] = link.name
-        return Packet("connected", SERVER, target)
+
+def snapshot(values: Iterable[Any]) -> tuple[Any, ...]:
+    """Return an event's arguments as they are now: their owner may change them later."""
+    try:
+        return tuple(map(_copy, values))
+    except RecursionError:  # a list within itself, which nobody can send
+        return (repr(values),)
 
 
-def _event(link: Link, read: packet.Packet, source: str, target: str) -> Packet:
-    event, *arguments = _without_placeholders(read.data or [""])
-    if read.id is not None:
-        link.asked[source, read.id] = event
-    return Packet("event", source, target, str(event), tuple(arguments))
+def _goodbye(link: Link, namespace: str, source: str, target: str) -> Packet:
+    goodbye = Packet("disconnect", source, target, namespace=namespace)
+    link.goodbyes.append(goodbye)
+    if source == SERVER:
+        link.leave(namespace)
+    return goodbye
+
+
+def _copy(value: Any) -> Any:
+    match value:
+        case dict():
+            return {key: _copy(one) for key, one in value.items()}
+        case list() | tuple():
+            return [*map(_copy, value)]
+        case bytes() | bytearray():
+            return _SHOWN
+    return value
 
 
 def _without_placeholders(data: Any) -> Any:
-    if isinstance(data, dict):
-        if data.get("_placeholder"):
-            return "<binary>"
-        return {key: _without_placeholders(value) for key, value in data.items()}
-    return [_without_placeholders(value) for value in data] if isinstance(data, list) else data
+    # As python-socketio finds the places of what follows the packet.
+    match data:
+        case {"_placeholder": placeholder, "num": _} if placeholder:
+            return _SHOWN
+        case dict():
+            return {key: _without_placeholders(value) for key, value in data.items()}
+        case list():
+            return [*map(_without_placeholders, data)]
+    return data

@@ -20,6 +20,7 @@ class Packet:
         event: The event's name; for an acknowledgement, the name of the event it answers.
         data: The event's arguments.
         arrived: Whether the receiver got it.
+        namespace: The Socket.IO namespace.
     """
 
     kind: Kind
@@ -28,6 +29,7 @@ class Packet:
     event: str = ""
     data: tuple[Any, ...] = ()
     arrived: bool = False
+    namespace: str = "/"
 
     @property
     def title(self) -> str:
@@ -45,9 +47,13 @@ class Emission:
         data: The event's arguments.
         to: What was given as ``to``: rooms or socket ids, none for everyone.
         skip: The socket ids that were left out.
-        present: The names of the clients that were connected at that moment, in order of arrival.
+        present: The names of the clients that were connected to the namespace at that moment, in
+            order of arrival.
         deliveries: The packets that it became, one a receiver.
+        namespace: The Socket.IO namespace.
+        caller: The name of the client in whose handler it was called, if it was in one.
         is_foreign: Whether another server made it, and this one heard of it.
+        is_shared: Whether other servers hear of it.
     """
 
     event: str
@@ -56,7 +62,10 @@ class Emission:
     skip: tuple[str, ...]
     present: tuple[str, ...]
     deliveries: list[Packet] = field(default_factory=list)
+    namespace: str = "/"
+    caller: str = ""
     is_foreign: bool = False
+    is_shared: bool = False
 
     def heard(self) -> set[str]:
         """Return the names of the clients that got it."""

@@ -22,17 +22,18 @@ from chatlib.lab.changes import Changes
 from chatlib.lab.errors import Errors
 from chatlib.lab.handling import Handlers
 from chatlib.lab.links import Link, Links, name_header
-from chatlib.lab.packets import BINARY, PacketReader
+from chatlib.lab.packets import BINARY, PacketReader, snapshot
 from chatlib.lab.running import Running
 from chatlib.lab.trace import SERVER, Emission, Packet, Trace
 from chatlib.lab.waiting import Waiting
 
 _Original = Callable[..., Any]
 
-# Which call of `io.emit` a packet comes from.
+# Which call of `io.emit` a packet comes from, and whose packet the server handles.
 _emission: contextvars.ContextVar[Emission | None] = contextvars.ContextVar(
     "emission", default=None
 )
+_caller: contextvars.ContextVar[str] = contextvars.ContextVar("caller", default="")
 
 
 class Wire:
@@ -72,6 +73,7 @@ class Wire:
         """Begin to listen on the server's side; the server may be another one each time."""
         _undo(self._undo_server)
         self._io = io
+        self._reader.packet_class = io.packet_class
         self._undo_server += [
             _replace(io, "emit", self._emit),
             _replace(io, "start_background_task", self._start_background_task),
@@ -112,7 +114,14 @@ class Wire:
 
     @contextlib.contextmanager
     def emitting(
-        self, event: str, data: Any, to: Any, skip: Any, *, is_foreign: bool = False
+        self,
+        event: str,
+        data: Any,
+        to: Any,
+        skip: Any,
+        namespace: str | None = None,
+        *,
+        is_foreign: bool = False,
     ) -> Iterator[None]:
         """Record an emission, with the packets that the code within makes of it.
 
@@ -121,14 +130,18 @@ class Wire:
             data: Its data; a tuple for several arguments.
             to: A room or a socket id, a list of them, or None for everyone.
             skip: A socket id that is left out, a list of them, or None.
+            namespace: The Socket.IO namespace.
             is_foreign: Whether another server made it.
         """
+        namespace = namespace or "/"
         emission = Emission(
             event=event,
-            data=data if isinstance(data, tuple) else (data,) * (data is not None),
+            data=snapshot(data if isinstance(data, tuple) else (data,) * (data is not None)),
             to=_as_tuple(to),
             skip=_as_tuple(skip),
-            present=tuple(link.name for link in self.links.all() if link.accepted),
+            present=tuple(link.name for link in self.links.all() if namespace in link.namespaces),
+            namespace=namespace,
+            caller="" if is_foreign else _caller.get(),
             is_foreign=is_foreign,
         )
         self.trace.add(emission)
@@ -147,12 +160,13 @@ class Wire:
     async def _emit(
         self, event: str, data: Any = None, *args: Any, original: _Original, **kwargs: Any
     ) -> None:
-        to, room, skip = (*args, None, None, None)[:3]
+        to, room, skip, namespace = (*args, None, None, None, None)[:4]
         to = kwargs.get("to", to) or kwargs.get("room", room)
         skip = kwargs.get("skip_sid", skip)
+        namespace = kwargs.get("namespace", namespace)
         with (
             self.running.busy(f"io.emit({event!r})"),
-            self.emitting(event, data, to, skip),
+            self.emitting(event, data, to, skip, namespace),
         ):
             await original(event, data, *args, **kwargs)
 
@@ -182,9 +196,12 @@ class Wire:
         if not link.up:  # a client that is not the lab's
             self._depart(link.up, self._reader.read(link, data, link.name, SERVER), link)
         arrived = await self.links.arrive(link.up)
-        await self.handlers.handle(
-            f"the server's handler of {arrived.title}", original(eio_sid, data)
-        )
+        if arrived.kind == "disconnect":
+            link.leave(arrived.namespace)
+        with _called_by(link):
+            await self.handlers.handle(
+                f"the server's handler of {arrived.title}", original(eio_sid, data)
+            )
 
     async def _server_sends(self, eio_sid: str, pkt: Any, *, original: _Original) -> None:
         link = self.links.get(eio_sid)
@@ -201,15 +218,16 @@ class Wire:
 
     async def _server_disconnects(self, eio_sid: str, reason: str, *, original: _Original) -> None:
         link = self.links[eio_sid]
-        link.accepted = False
-        if not link.goodbye:
-            link.goodbye = Packet("disconnect", link.name, SERVER)
-            self._record(link.goodbye)
+        for goodbye in link.unsaid():
+            link.goodbyes.append(goodbye)
+            self._record(goodbye)
+        link.namespaces = []
         # The connection is closed before the goodbye is sent; the server learns it all the same.
-        link.goodbye.arrived = True
-        await self.handlers.handle(
-            f"the server's handler of the disconnect of {link.name}", original(eio_sid, reason)
-        )
+        for goodbye in link.goodbyes:
+            goodbye.arrived = True
+        what = f"the server's handler of the disconnect of {link.name}"
+        with _called_by(link):
+            await self.handlers.handle(what, original(eio_sid, reason))
         link.server_open = False
         self.links.end(link)
 
@@ -258,6 +276,15 @@ class Wire:
             emission.deliveries.append(sent)
         else:
             self.trace.add(sent)
+
+
+@contextlib.contextmanager
+def _called_by(link: Link) -> Iterator[None]:
+    token = _caller.set(link.name)
+    try:
+        yield
+    finally:
+        _caller.reset(token)
 
 
 def _replace(owner: Any, name: str, listener: Callable[..., Any]) -> Callable[[], None]:

@@ -2,18 +2,19 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 # What no SVG document may hold, what begins a new line, and what turns the letters after it around.
 _UNSEEN = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]"
+    "[\\x00-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069"
+    "\\ud800-\\udfff\\ufeff\\ufffe\\uffff]"
 )
 # Longer data is cut, as a picture is there to be looked at.
 _LONGEST = 200  # characters
-_SHORT = 160
-# Ids are replaced by names before the cut that a reader sees, so that it never halves one.
-_EARLY_CUT = 4000
+_KEPT = 160
+# A first cut, so long that it never halves an id in what is kept: ids are replaced by names.
+_ENOUGH = 4000
 
 
 def enumerated(names: Iterable[str]) -> str:
@@ -24,21 +25,42 @@ def enumerated(names: Iterable[str]) -> str:
 
 def as_json(values: Iterable[Any]) -> str:
     """Return an event's arguments as JSON on one line, with a comma between two."""
-    written = (json.dumps(value, ensure_ascii=False, default=repr) for value in values)
-    # All of these can only stand in a text, where JSON may write them so, too.
-    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", ", ".join(written))
+    written = ", ".join(map(_json, values))
+    # Each of them can only stand within a text, where JSON has this way to write it.
+    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", written)
+
+
+def short_json(values: Iterable[Any], rename: Callable[[str], str]) -> tuple[str, str]:
+    """Return an event's arguments as `as_json` does, but cut if they are long.
+
+    Args:
+        values: The arguments.
+        rename: What replaces ids by names in a text.
+
+    Returns:
+        The JSON, and, if it was cut, how much it was: ``("abc…", "(900 kB)")``.
+    """
+    whole = as_json(values)
+    named = plain(rename(whole[:_ENOUGH]))
+    if len(whole) <= _ENOUGH and len(named) <= _LONGEST:
+        return named, ""
+    return f"{named[:_KEPT]}…", f"({_size(whole)})"
 
 
 def plain(text: str) -> str:
-    """Return a name as it can be shown: on one line, and in the order of its letters."""
+    """Return a text as it can be shown: on one line, and in the order of its letters."""
     return _UNSEEN.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
-def size(text: str) -> str:
-    """Return how much data a text is, as people say it: ``900 kB``."""
-    number = len(text.encode(errors="replace"))
-    for unit in ("bytes", "kB", "MB"):
-        if number < 1000 or unit == "MB":
-            break
-        number = round(number / 1000)
-    return f"{number} {unit}"
+def _json(value: Any) -> str:
+    try:
+        return json.dumps(value, ensure_ascii=False, default=repr)
+    except (TypeError, ValueError, RecursionError):  # keys that are no text, a list within itself
+        return json.dumps(repr(value), ensure_ascii=False)
+
+
+def _size(text: str) -> str:
+    number = len(text.encode())
+    if number < 1000:
+        return f"{number} bytes"
+    return f"{number / 1e3:.0f} kB" if number < 999_500 else f"{number / 1e6:.1f} MB"

@@ -618,8 +618,8 @@ async def test_a_fault_is_drawn_and_escaped(lab):
     frames = [rect for rect in document.iter(f"{SVG}rect") if rect.get("class") == "fault"]
     assert len(frames) == len(faults)
     assert [line.split(" ⚡ ")[1] for line in lines(picture) if "⚡" in line] == faults
-    assert document.find(f"{SVG}desc").text == picture.text()
-    lost = [line for line in document.iter(f"{SVG}line") if line.get("class") == "arrow lost"]
+    assert document.find(f"{SVG}desc").text == "\n".join(picture.sentences())
+    lost = [line for line in document.iter(f"{SVG}line") if line.get("class") == "lost"]
     assert len(lost) == sum("✗" in line for line in lines(picture)) == 1
 
 

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from urllib.parse import unquote
 
 import nbformat
 from nbclient import NotebookClient
@@ -64,8 +65,16 @@ def readme_picture() -> str:
     """Return the picture that the README shows, as the lesson has it."""
     notebook = nbformat.read(README_LESSON, as_version=4)
     [cell] = [cell for cell in notebook.cells if README_CELL in cell.source]
-    [picture] = [o.data["image/svg+xml"] for o in cell.outputs if o.output_type == "display_data"]
-    return picture
+    [picture] = [o.data["text/html"] for o in cell.outputs if o.output_type == "display_data"]
+    return svg_of(picture)
+
+
+def svg_of(picture: str) -> str:
+    """Return the SVG document in a picture's HTML."""
+    found = re.search(r"src='data:image/svg\+xml;charset=utf-8,([^']*)'", picture)
+    if not found:
+        raise ValueError(f"There is no SVG document in {picture[:80]!r}.")
+    return unquote(found[1])
 
 
 def is_folded(cell):
@@ -75,5 +84,5 @@ def is_folded(cell):
 def first_line(output):
     """Return what JupyterLab shows of an output that is folded; of a picture, its source."""
     data = output.get("data", {})
-    text = output.get("text") or data.get("image/svg+xml") or data.get("text/plain") or ""
-    return text.split("\n")[0].rstrip()
+    text = output.get("text") or data.get("text/html") or data.get("text/plain") or ""
+    return next(filter(None, map(str.rstrip, text.split("\n"))), "")

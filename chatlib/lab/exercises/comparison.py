@@ -1,14 +1,14 @@
 """The picture of a guess: who was to hear what, beside who did."""
 
-import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from chatlib.lab.pictures import MARGIN, WIDTH, Canvas, Picture, printable, text_width
+from chatlib.lab.pictures.grid import Grid
+from chatlib.lab.pictures.picture import Picture
+from chatlib.lab.words import enumerated, plain
 
 _BLOCKS = ("your guess", "what happens")
-_GAP = 26  # between the two
-_LEGEND = "● hears it, ○ does not; what is framed was guessed wrong"
+_LEGEND = "● hears it    ○ does not    a frame: guessed wrong"
 
 _Heard = Mapping[str, Counter[str]]
 
@@ -31,6 +31,11 @@ class Comparison(Picture):
         self._guess = guess
         self._happened = happened
 
+    @property
+    def title(self) -> str:
+        """What the picture shows."""
+        return "Your guess beside what happens"
+
     def text(self) -> str:
         """Return the two matrices as lines of text, with brackets for the frames."""
         width = max(map(len, self._lines))
@@ -43,36 +48,30 @@ class Comparison(Picture):
                 f"  {_mark(self._happened[line], name):{len(name) + 1}}" for name in self._clients
             )
             lines.append(f"{line:{width}}{guess}  {was}".rstrip())
-        return printable("\n".join(lines))
+        return "\n".join(map(plain, lines))
+
+    def sentences(self) -> list[str]:
+        """Return a sentence for each line."""
+        return [
+            f"{line}: your guess is {_named(self._guess[line])}; "
+            f"{_named(self._happened[line])} heard it."
+            for line in self._lines
+        ]
 
     def svg(self) -> str:
         """Return the two matrices as an SVG document."""
-        cell = max(map(text_width, self._clients)) + 14
-        room = WIDTH - 2 * MARGIN - _GAP - 2 * cell * len(self._clients) - 20
-        labels = {line: _wrapped(line, room) for line in self._lines}
-        label = max(text_width(part) for parts in labels.values() for part in parts) + 20
-        columns = {
-            (block, name): MARGIN
-            + label
-            + cell * (index + 0.5)
-            + block * (cell * len(self._clients) + _GAP)
-            for block in (0, 1)
-            for index, name in enumerate(self._clients)
-        }
-        width = max(columns.values()) + cell / 2 + MARGIN
-        canvas = Canvas({}, width, lifelines=False)
-        starts = [columns[block, self._clients[0]] - cell / 2 for block in (0, 1)]
-        canvas.words(dict(zip(starts, _BLOCKS, strict=True)), "start")
-        canvas.words({x: name for (_, name), x in columns.items()}, "middle")
+        grid = Grid(self._clients, self._lines, _LEGEND, _BLOCKS)
         for line in self._lines:
-            guessed, was = self._guess[line], self._happened[line]
-            canvas.marks(
-                labels[line],
-                {x: _mark((guessed, was)[block], name) for (block, name), x in columns.items()},
-                {columns[0, name] for name in self._clients if guessed[name] != was[name]},
-            )
-        canvas.note(_LEGEND)
-        return canvas.document("Your guess beside what happens", self.text())
+            both = (self._guess[line], self._happened[line])
+            marks = {
+                (block, name): _mark(both[block], name)
+                for block in range(len(_BLOCKS))
+                for name in self._clients
+            }
+            framed = {(0, name) for name in self._clients if both[0][name] != both[1][name]}
+            grid.row(line, marks, framed=framed)
+        grid.note(_LEGEND)
+        return grid.document(self.title, "\n".join(self.sentences()))
 
     def _guessed(self, line: str, name: str) -> str:
         mark = _mark(self._guess[line], name)
@@ -80,9 +79,12 @@ class Comparison(Picture):
         return f"{framed:{len(name) + 1}}"
 
 
-def _wrapped(line: str, room: float) -> list[str]:
-    """Break a line of code, at a space if there is one, where it is too long."""
-    return textwrap.wrap(line, max(int(room / text_width("x")), 12), subsequent_indent="  ")
+def _named(heard: Counter[str]) -> str:
+    """Say who heard something, and how often if it is more than once."""
+    times = {name: count for name, count in heard.items() if count > 0}
+    if not times:
+        return "nobody"
+    return enumerated(f"{n}, {count} times," if count > 1 else n for n, count in times.items())
 
 
 def _mark(heard: Counter[str], name: str) -> str:

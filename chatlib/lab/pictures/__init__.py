@@ -1,0 +1,6 @@
+"""Pictures of what happened: a sequence diagram, and a matrix of who heard what."""
+
+from chatlib.lab.pictures.diagram import SequenceDiagram
+from chatlib.lab.pictures.matrix import Matrix
+
+__all__ = ["Matrix", "SequenceDiagram"]

@@ -1,0 +1,81 @@
+"""How wide text is, and how to make it fit."""
+
+import itertools
+import textwrap
+import unicodedata
+from dataclasses import dataclass, replace
+
+CHARACTER = 7.3  # px; the advance of a 12 px monospace character, rounded up
+HEAD_CHARACTER = 8.0  # px; of a bold one of 13 px
+_LONGEST_NAME = 16  # characters
+_MOST_LINES = 3
+
+
+@dataclass(frozen=True)
+class Label:
+    """What stands beside an arrow: an event's name, and what it carried.
+
+    Attributes:
+        title: The event's name.
+        detail: What it carried, as JSON.
+        note: What is to be said of it.
+    """
+
+    title: str
+    detail: str = ""
+    note: str = ""
+
+    def __str__(self) -> str:
+        return " ".join(filter(None, (self.title, self.detail, self.note)))
+
+    @property
+    def rest(self) -> str:
+        """All but the title, as it follows it."""
+        return str(self).removeprefix(self.title)
+
+    def clipped(self, room: float) -> "Label":
+        """Return the label cut to so many px: what it carried, or else the title."""
+        if text_width(str(self)) <= room:
+            return self
+        left = room - text_width(str(replace(self, detail=" ")))
+        if left > 3 * CHARACTER:
+            return replace(self, detail=cut(self.detail, left))
+        return Label(cut(self.title, room))
+
+
+def text_width(text: str, character: float = CHARACTER) -> float:
+    """Return how many px text takes, at so many px a character."""
+    return sum(map(_cells, text)) * character
+
+
+def cut(text: str, room: float) -> str:
+    """Return text, cut at its end if it takes more than so many px."""
+    if text_width(text) <= room:
+        return text
+    widths = itertools.accumulate(map(text_width, text))
+    fits = sum(1 for _ in itertools.takewhile(lambda width: width + CHARACTER <= room, widths))
+    return f"{text[:fits]}…"
+
+
+def short_name(name: str) -> str:
+    """Return a name, cut in its middle if it is long: names often differ at their ends."""
+    if sum(map(_cells, name)) <= _LONGEST_NAME:
+        return name
+    half = (_LONGEST_NAME - 1) // 2 // max(map(_cells, name))
+    return f"{name[:half]}…{name[-half:]}"
+
+
+def wrapped(text: str, room: float) -> list[str]:
+    """Return code broken into a few lines of so many px, at spaces if there are any."""
+    characters = max(int(room / CHARACTER), 12)
+    indent = "  "
+    lines = textwrap.wrap(text, characters, subsequent_indent=indent) or [""]
+    if len(lines) > _MOST_LINES:
+        lines = [*lines[: _MOST_LINES - 1], cut(f"{lines[_MOST_LINES - 1]}……", room)]
+    return lines
+
+
+def _cells(letter: str) -> int:
+    if unicodedata.combining(letter):
+        return 0
+    return 2 if unicodedata.east_asian_width(letter) in "WF" else 1

@@ -1,0 +1,145 @@
+"""The matrix: who heard what."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from chatlib.lab.pictures.excerpt import MOST_CLIENTS, taking_part
+from chatlib.lab.pictures.grid import Grid
+from chatlib.lab.pictures.picture import Picture
+from chatlib.lab.trace import Emission, Trace
+from chatlib.lab.words import as_json, enumerated, plain
+
+_MOST_ROWS = 30
+_LONGEST = 120  # characters of a row's label
+_LEGEND = "● heard it    ○ did not"
+
+
+class Matrix(Picture):
+    """Which clients heard which emissions: a row for each emission, a column for each client.
+
+    Args:
+        trace: What was recorded.
+    """
+
+    def __init__(self, trace: Trace) -> None:
+        self._trace = trace
+        self._rows = {self._python(emission): emission for emission in trace.emissions}
+        part = taking_part(self._rows.values())
+        clients = [name for name in trace.clients if name in part]
+        self._clients, self._others = clients[:MOST_CLIENTS], clients[MOST_CLIENTS:]
+
+    @property
+    def title(self) -> str:
+        """What the picture shows."""
+        return "Who heard what"
+
+    def text(self) -> str:
+        """Return the matrix as lines of text."""
+        rows, left_out = self._both_ends()
+        width = max([len(python) for python in rows] or [0])
+        lines = [" " * width + "".join(f"  {plain(name)}" for name in self._clients)] * bool(rows)
+        for number, python in enumerate(rows):
+            if left_out and number == _MOST_ROWS // 2:
+                lines.append(left_out)
+            marks = "".join(
+                f"  {_mark(rows[python], name):{len(plain(name))}}" for name in self._clients
+            )
+            lines.append(f"{python:{width}}{marks}".rstrip())
+        return "\n".join([*lines, *self._notes()])
+
+    def sentences(self) -> list[str]:
+        """Return a sentence for each row."""
+        rows, left_out = self._both_ends()
+        sentences = [self._sentence(python, rows[python]) for python in rows]
+        if left_out:
+            sentences.insert(_MOST_ROWS // 2, f"{left_out}.")
+        return [*sentences, *self._notes()]
+
+    def svg(self) -> str:
+        """Return the matrix as an SVG document."""
+        rows, left_out = self._both_ends()
+        javascript = {python: self._javascript(rows[python]) for python in rows}
+        grid = Grid(self._clients, [*rows, *javascript.values()], _LEGEND)
+        for number, (python, emission) in enumerate(rows.items()):
+            if left_out and number == _MOST_ROWS // 2:
+                grid.aside(left_out)
+            marks = {(0, name): _mark(emission, name) for name in self._clients}
+            grid.row(python, marks, javascript[python])
+        for note in [_LEGEND] * bool(rows) + self._notes():
+            grid.note(note)
+        return grid.document(self.title, "\n".join(self.sentences()))
+
+    def _both_ends(self) -> tuple[dict[str, Emission], str]:
+        """Return the rows to draw, and what is to be said of those in the middle."""
+        if (more := len(self._rows) - _MOST_ROWS) <= 1:
+            return self._rows, ""
+        rows = [*self._rows.items()]
+        half = _MOST_ROWS // 2
+        return dict(rows[:half] + rows[-half:]), f"{more} rows are left out here"
+
+    def _notes(self) -> list[str]:
+        if not self._rows:
+            return ["Nothing has been emitted."]
+        if not self._others:
+            return []
+        count = len(self._others)
+        return [f"{'1 client is' if count == 1 else f'{count} clients are'} left out."]
+
+    def _sentence(self, python: str, emission: Emission) -> str:
+        heard = [plain(name) for name in self._clients if name in emission.heard()]
+        missed = [plain(name) for name in self._clients if name in emission.missed()]
+        sentence = f"{python}: {enumerated(heard) if heard else 'nobody'} heard it"
+        return f"{sentence}; {enumerated(missed)} did not." if missed else f"{sentence}."
+
+    def _python(self, emission: Emission) -> str:
+        to = [self._address(room) for room in emission.to]
+        skip = [self._address(sid) for sid in emission.skip]
+        namespace = [as_json([emission.namespace])] * (emission.namespace != "/")
+        arguments = [
+            as_json([emission.event]),
+            _argument("to", to),
+            _argument("skip_sid", skip),
+            _argument("namespace", namespace),
+        ]
+        foreign = "  # another server's" * emission.is_foreign
+        call = f"io.emit({', '.join(filter(None, arguments))})"
+        return f"{self._shown(call)}{foreign}"
+
+    def _javascript(self, emission: Emission) -> str:
+        """Return JavaScript's name for the form of an emission."""
+        own = {sid for sid in (*emission.to, *emission.skip) if self._is_own(sid, emission)}
+        if not emission.skip and len(emission.to) == 1 and emission.to[0] in own:
+            return "socket.emit"
+        namespace = as_json([emission.namespace])
+        io = "io" if emission.namespace == "/" else f"io.of({namespace})"
+        to = [] if None in emission.to else [f".to({self._address(room)})" for room in emission.to]
+        others = [f".except({self._address(sid)})" for sid in emission.skip if sid not in own]
+        form = "socket" if own & {*emission.skip} else io
+        if form == "socket" and not to:
+            form = "socket.broadcast"
+        return self._shown(f"{form}{''.join(to)}{''.join(others)}.emit")
+
+    def _is_own(self, sid: Any, emission: Emission) -> bool:
+        """Tell whether a socket id is that of the client in whose handler the server emitted."""
+        return bool(emission.caller) and self._trace.ids.get(sid) == emission.caller
+
+    def _address(self, room: Any) -> str:
+        name = self._trace.ids.get(room)
+        return plain(name) if name else as_json([room])
+
+    def _shown(self, code: str) -> str:
+        code = self._trace.with_names(code)
+        return code if len(code) <= _LONGEST else f"{code[:_LONGEST]}…"
+
+
+def _argument(name: str, values: Sequence[str]) -> str:
+    """Return an argument as a call has it: one value, a list of several, nothing for none."""
+    if not values:
+        return ""
+    return f"{name}={values[0]}" if len(values) == 1 else f"{name}=[{', '.join(values)}]"
+
+
+def _mark(emission: Emission, name: str) -> str:
+    if name in emission.heard():
+        return "●"
+    return "○" if name in emission.present else ""
