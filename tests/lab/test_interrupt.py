@@ -39,6 +39,28 @@ async def slow_too():
     await asyncio.Event().wait()
 """
 
+BLOCKING = """
+import threading
+import time
+
+def when_blocked():
+    # Said by another thread; without an end of line, which would be a message of its own.
+    threading.Timer(0.5, print, ["blocked"], {"end": ""}).start()
+
+@io.on("compute")
+async def compute(sid=None):
+    when_blocked()
+    while True:
+        pass
+
+@io.on("sleep")
+def sleep(sid):
+    when_blocked()
+    time.sleep(1000)
+
+alice.on("compute", compute)
+"""
+
 
 class Kernel:
     """A real kernel, as behind a notebook."""
@@ -51,7 +73,7 @@ class Kernel:
         self._client.wait_for_ready(timeout=60)
 
     def run(self, code, *, interrupt_at=None):
-        """Run a cell, and return its outputs; interrupt it when it prints something."""
+        """Run a cell, and return its outputs; interrupt it when a cell prints something."""
         cell = self._client.execute(code)
         outputs, deadline = [], time.monotonic() + STOPPED_WITHIN
         while time.monotonic() < deadline:
@@ -59,15 +81,15 @@ class Kernel:
                 message = self._client.get_iopub_msg(timeout=1)
             except queue.Empty:
                 continue
-            if message["parent_header"].get("msg_id") != cell:
-                continue
             kind, content = message["msg_type"], message["content"]
-            if kind == "stream" and content["name"] == "stdout":
-                # A line and its end may come apart.
-                outputs += filter(None, [content["text"].strip()])
-                if interrupt_at and interrupt_at in content["text"]:
-                    self._manager.interrupt_kernel()
-                    deadline = time.monotonic() + STOPPED_WITHIN
+            said = content["text"] if kind == "stream" and content["name"] == "stdout" else ""
+            if interrupt_at and interrupt_at in said:
+                self._manager.interrupt_kernel()
+                deadline = time.monotonic() + STOPPED_WITHIN
+            if message["parent_header"].get("msg_id") != cell:
+                continue  # an earlier cell's
+            if said.strip():  # a line and its end may come apart
+                outputs.append(said.strip())
             elif kind == "error":
                 outputs.append(content["ename"])
             elif kind == "status" and content["execution_state"] == "idle":
@@ -114,7 +136,7 @@ async def answer(io):
     when_waiting()
     await asyncio.Event().wait()
 
-exercise("03.1").judge.__globals__["_TIMEOUT"] = 300
+exercise("03.1").judge.__globals__["TIMEOUT"] = 300
 await exercise("03.1").check(answer)
 """
     assert kernel.run(OPEN) == []
@@ -135,6 +157,30 @@ def test_interrupt_stops_a_cell_that_computes(kernel):
     busy = "import threading; threading.Timer(0.1, print, ['busy'], {'end': ''}).start()"
     outputs = kernel.run(f"{busy}\nwhile True: pass", interrupt_at="busy")
     assert outputs == ["busy", "KeyboardInterrupt"]
+    assert kernel.run('print(await bob.call("fine"))') == ["fine"]
+
+
+@pytest.mark.parametrize(
+    "wait",
+    [
+        pytest.param('await alice.emit("compute"); await lab.settle()', id="settle"),
+        pytest.param('await alice.emit("sleep"); await lab.show()', id="show"),
+        pytest.param('await alice.call("sleep")', id="call"),
+        pytest.param('await io.emit("compute"); await lab.settle()', id="a client's"),
+        pytest.param("io.start_background_task(compute); await lab.settle()", id="a task"),
+    ],
+)
+def test_interrupt_stops_a_handler_that_blocks(kernel, wait):
+    assert kernel.run(OPEN + BLOCKING) == []
+    assert kernel.run(wait, interrupt_at="blocked") == ["blocked", "BlockedLoopError"]
+    assert kernel.run('print(await bob.call("fine"))') == ["fine"]
+
+
+def test_interrupt_stops_a_handler_that_blocks_between_cells(kernel):
+    assert kernel.run(OPEN + BLOCKING) == []
+    assert kernel.run('await alice.emit("compute")') == []
+    # The next cell cannot begin, which is what makes somebody press the button.
+    assert kernel.run("await lab.settle()", interrupt_at="blocked") == ["BlockedLoopError"]
     assert kernel.run('print(await bob.call("fine"))') == ["fine"]
 
 
