@@ -28,6 +28,7 @@ from support.raw_clients import websocket_frame
 from support.servers import serving
 from support.waiting import PATIENCE, eventually
 
+pytestmark = pytest.mark.slow
 FRAMES = 46_000
 SESSIONS = 150
 EXAMPLES, PAYLOADS = 75, 20

@@ -7,6 +7,7 @@ import sqlite3
 from contextlib import closing
 
 import aiohttp
+import pytest
 import socketio
 from socketio.exceptions import BadNamespaceError, ConnectionError
 
@@ -14,6 +15,7 @@ from support.clients import leave
 from support.processes import free_port
 from support.waiting import PATIENCE, TIMEOUT, eventually
 
+pytestmark = pytest.mark.slow
 KILLS = 20
 SENDERS = ("dave", "erin", "frank", "grace")
 MESSAGES = 1250  # of each sender

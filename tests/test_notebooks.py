@@ -377,6 +377,7 @@ def test_a_lesson_keeps_the_rules(path, rule):
     assert list(rule(Lesson.read(path))) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
 def test_a_lesson_has_the_same_outputs_each_time(path):
     """In a new kernel it leaves what is committed, and a second time in the same kernel too."""

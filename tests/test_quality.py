@@ -51,6 +51,7 @@ def seconds(code):
     return float(done.stdout)
 
 
+@pytest.mark.slow
 def test_import_costs_little_more_than_what_it_imports():
     """The least of several runs, taken in turns, is least disturbed by the machine's other work."""
     ours, theirs = [], []

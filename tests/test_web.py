@@ -207,6 +207,15 @@ class TestStop:
             await stopping
         assert io.eio.sockets == {}
 
+    async def test_nobody_can_connect_during_the_stop(self, server):
+        await server.wire()  # which holds up the stop: it does not answer the goodbye
+        await eventually(lambda: server.chat.io.eio.sockets)
+        stopping = asyncio.create_task(server.web.stop())
+        await eventually(lambda: not server.chat.io.eio.sockets)
+        with pytest.raises(aiohttp.ClientConnectionError):
+            await get(server.url, "/health")
+        await stopping
+
     async def test_a_client_that_waits_in_a_poll(self, server):
         async with aiohttp.ClientSession(server.url) as session:
             async with session.get(POLLING) as answer:
@@ -241,7 +250,10 @@ class TestStop:
         [sid] = server.chat.io.eio.sockets
         for _ in range(50):
             await server.chat.io.eio.send(sid, 1_000_000 * "a")
+        [transport] = server.transports
+        await eventually(transport.get_write_buffer_size)
         await self.stop(server)
+        assert not transport.get_write_buffer_size()  # nothing waits for who never reads
 
     async def test_a_connection_that_says_nothing(self, server):
         host, port = server.url.removeprefix("http://").split(":")

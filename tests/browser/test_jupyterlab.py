@@ -19,7 +19,6 @@ import nbformat
 import pytest
 import pytest_asyncio
 from nbformat.v4 import new_code_cell, new_notebook
-from playwright.async_api import async_playwright
 
 from support.lessons import NOTEBOOKS, first_line, is_folded, lessons
 from support.processes import free_port, needed
@@ -43,7 +42,7 @@ SETTINGS = {
     "@jupyterlab/docmanager-extension/plugin": {"autosave": False},
 }
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
 
 class JupyterLab:
@@ -114,6 +113,7 @@ class JupyterLab:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def jupyterlab(tmp_path_factory):
+    pytest.importorskip("jupyterlab")
     lab = JupyterLab(tmp_path_factory.mktemp("jupyterlab"))
     try:
         await lab.started()
@@ -124,8 +124,9 @@ async def jupyterlab(tmp_path_factory):
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def page(jupyterlab):
+    playwright_api = pytest.importorskip("playwright.async_api")
     chromium = needed(*BROWSERS)
-    async with async_playwright() as playwright:
+    async with playwright_api.async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
         )

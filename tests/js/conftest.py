@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from support.processes import cannot_run, needed
+from support.processes import needed
 from support.waiting import WHOLE_RUN
 
 HERE = Path(__file__).parent
@@ -25,7 +25,7 @@ def node():
     node, npm = needed("node"), needed("npm")
     version = subprocess.run([node, "--version"], capture_output=True, text=True).stdout
     if int(version.removeprefix("v").split(".")[0]) < 20:
-        cannot_run(f"Node.js 20 or later is needed, not {version}")
+        pytest.skip(f"Node.js 20 or later is needed, not {version}")
     HERE.joinpath("node_modules").mkdir(exist_ok=True)
     with FileLock(
         HERE / "node_modules" / ".installing", timeout=2 * WHOLE_RUN
@@ -48,4 +48,4 @@ def install(npm):
         timeout=WHOLE_RUN,
     )
     if run.returncode != 0:
-        cannot_run(f"npm cannot install the packages:\n{run.stderr}")
+        pytest.skip(f"npm cannot install the packages:\n{run.stderr}")

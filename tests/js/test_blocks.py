@@ -11,6 +11,7 @@ import pytest
 from support.lessons import lessons
 from support.waiting import WHOLE_RUN
 
+pytestmark = pytest.mark.slow
 HERE = Path(__file__).parent
 
 

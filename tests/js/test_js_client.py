@@ -9,6 +9,7 @@ import pytest
 from support.chats_so_far import LESSONS, Program
 from support.waiting import WHOLE_RUN
 
+pytestmark = pytest.mark.slow
 HERE = Path(__file__).parent
 
 

@@ -2,6 +2,7 @@ import pytest
 
 from support.mutant_checks import Mutant, check_notices, check_passes
 
+pytestmark = pytest.mark.slow
 LESSON = "06_the_whole_server.ipynb"
 FIRST_TAB = '[tab for tab, _ in self._io.manager.get_participants("/", message.audience)][:1]'
 MUTANTS = {

@@ -2,6 +2,7 @@ import pytest
 
 from support.mutant_checks import Mutant, check_notices, check_passes
 
+pytestmark = pytest.mark.slow
 LESSON = "07_errors_and_acks.ipynb"
 SENTENCE = 'refused("The server failed to do this; the failure is in its log.")'
 MUTANTS = {

@@ -2,6 +2,7 @@ import pytest
 
 from support.mutant_checks import Mutant, check_notices, check_passes
 
+pytestmark = pytest.mark.slow
 LESSON = "08_lost_and_found.ipynb"
 MUTANTS = {
     "a message is acknowledged before it is kept": Mutant(

@@ -2,6 +2,7 @@ import pytest
 
 from support.mutant_checks import Mutant, check_notices, check_passes
 
+pytestmark = pytest.mark.slow
 LESSON = "09_keep_strangers_out.ipynb"
 MUTANTS = {
     "groups and users share one name space": Mutant(

@@ -1,5 +1,6 @@
-"""A run of the tests ends, whatever a test leaves or waits for."""
+"""A run of the tests ends, whatever a test leaves or waits for; in CI, nothing is left out."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -26,7 +27,20 @@ async def test_this(tmp_path):
 """
 
 
-def run(folder, source, workers):
+IS_SKIPPED = """
+import pytest
+from support.processes import needed
+
+def test_this():
+    needed("a program that there is not")
+
+@pytest.mark.skipif(True, reason="another system")
+def test_elsewhere():
+    pass
+"""
+
+
+def run(folder, source, workers=0, **environment):
     folder.joinpath("test_made_up.py").write_text(source)
     options = [f"--config-file={PROJECT}", f"--rootdir={folder}", f"-n{workers}"]
     return subprocess.run(
@@ -34,6 +48,7 @@ def run(folder, source, workers):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         encoding="utf-8",
+        env=os.environ | {"CI": ""} | environment,
         timeout=WHOLE_RUN,
     )
 
@@ -46,6 +61,13 @@ def test_a_test_that_waits_for_ever_fails_and_shows_where(tmp_path, workers):
 
 
 def test_a_thread_that_is_left_does_not_keep_the_run_from_ending(tmp_path):
-    done = run(tmp_path, LEAVES_A_THREAD, workers=0)
+    done = run(tmp_path, LEAVES_A_THREAD)
     assert "1 passed" in done.stdout
     assert "in _connection_worker_thread" in done.stdout
+
+
+def test_what_is_missing_is_skipped_but_in_ci_it_fails(tmp_path):
+    assert "2 skipped" in run(tmp_path, IS_SKIPPED).stdout
+    in_ci = run(tmp_path, IS_SKIPPED, CI="true").stdout
+    assert "1 failed, 1 skipped" in in_ci
+    assert "Nothing may be missing in CI: a program that there is not is not installed" in in_ci
