@@ -18,6 +18,7 @@ from socketio.exceptions import ConnectionError as SocketConnectionError
 
 from chatlib.lab.blocking import BlockedLoopError, Stop
 from chatlib.lab.errors import LabTimeoutError
+from chatlib.lab.exercises.awaited import to_be_awaited
 from chatlib.lab.exercises.reader import (
     Code,
     Watch,
@@ -90,6 +91,7 @@ class Exercise:
     def __repr__(self) -> str:
         return f"Exercise {self.number}: .check(answer), .hint(), .solution()"
 
+    @to_be_awaited
     async def check(self, answer: Callable[..., Any]) -> None:
         """Try an answer with live clients, and print what comes of it.
 
@@ -172,6 +174,7 @@ class Repair(Exercise):
     def __repr__(self) -> str:
         return f"Exercise {self.number}: .show(answer), .check(answer), .hint(), .solution()"
 
+    @to_be_awaited
     async def show(self, answer: Callable[..., Any]) -> None:
         """Draw what happens with an answer, right or wrong.
 

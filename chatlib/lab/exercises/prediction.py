@@ -11,6 +11,7 @@ from typing import Any
 import socketio
 from IPython.display import display
 
+from chatlib.lab.exercises.awaited import to_be_awaited
 from chatlib.lab.exercises.comparison import Comparison
 from chatlib.lab.exercises.exercise import Verdict, bare_server
 from chatlib.lab.exercises.stage import TIMEOUT, deliveries_in
@@ -84,6 +85,7 @@ class Prediction:
         rows = "".join(f"    {line.code!r}: {list(line.heard or [])},\n" for line in self._asked())
         return f"\nanswer = {{\n{rows}}}\n"
 
+    @to_be_awaited
     async def check(self, answer: Any) -> None:
         """Play the scene on live clients, print what comes of a guess, and draw it.
 

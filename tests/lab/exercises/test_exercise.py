@@ -490,6 +490,20 @@ def test_an_exercise_and_its_methods_show_one_line():
             assert pretty(shown) == repr(shown)
 
 
+async def test_a_check_without_await_says_so():
+    for method in (pass_on.check, exercise("00.2").check, broken.show):
+        call = method(function(pass_on.starter))
+        assert pretty(call) == (
+            f"Nothing is done yet: write await before exercise(...).{method.__name__}(...)."
+        )
+        await call
+
+
+async def test_a_check_can_be_awaited_later(capsys):
+    await asyncio.gather(pass_on.check(function(pass_on.solution_text)))
+    assert capsys.readouterr().out == "✓ Right. Everyone but you.\n"
+
+
 # -- repairs ---------------------------------------------------------------------------------------
 
 
