@@ -9,7 +9,7 @@ from socketio.exceptions import ConnectionError as NotConnectedError
 
 from chatlib.lab.exercises.exercise import Repair, Stage, run
 from chatlib.lab.exercises.lesson_01.shared import has_others
-from chatlib.lab.exercises.stage import handled_events
+from chatlib.lab.handlers import handled_events, handles
 from chatlib.lab.words import as_json
 
 # A client's events that no server emits.
@@ -54,13 +54,9 @@ class _Door:
     async def _welcome(self, sid: str, *_: Any) -> None:
         name, text = self._stage.lab.name(sid), self._text()
         self.sent.setdefault(name, []).append(text)
-        if (client := self.clients.get(name)) and not _hears_welcome(client):
+        if (client := self.clients.get(name)) and not handles(client, "welcome"):
             self.too_early.add(name)
         await self._stage.io.emit("welcome", text, to=sid)
-
-
-def _hears_welcome(client: Any) -> bool:
-    return not {"welcome", "*"}.isdisjoint(handled_events(client))
 
 
 async def _every_welcome(answer: Callable[..., Any], stage: Stage, scene: _Arrivals) -> None:
@@ -102,7 +98,7 @@ def _see_what_was_heard(stage: Stage, door: _Door, name: str, heard: list[Any], 
     if heard == sent:
         return
     lists = f"{name}'s list should be {as_json((sent,))}, and it is {as_json((heard,))}"
-    if not _hears_welcome(client):
+    if not handles(client, "welcome"):
         handled = [event for event in handled_events(client) if event not in _BUILT_IN]
         stage.fail(f'{name} has no handler for "welcome"{has_others(handled)}.')
     if len(heard) < len(sent) and name in door.too_early:

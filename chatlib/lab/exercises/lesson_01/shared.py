@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from chatlib.lab.exercises.exercise import Stage
-from chatlib.lab.exercises.stage import handled_events
+from chatlib.lab.handlers import handled_events
 from chatlib.lab.words import enumerated
 
 

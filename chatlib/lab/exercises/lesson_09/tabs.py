@@ -13,6 +13,7 @@ from chatlib.identity import Passcode
 from chatlib.lab.errors import LabTimeoutError
 from chatlib.lab.exercises.exercise import Exercise, Stage, run
 from chatlib.lab.exercises.lesson_09.shared import first_of
+from chatlib.lab.handlers import handles
 from chatlib.server import ChatServer
 
 
@@ -70,7 +71,7 @@ async def _the_second_tab(answer: Callable[..., Any], stage: Stage, scene: _Tabs
     unheard = asyncio.Event()
 
     def before() -> None:
-        if not (_hears(first, "session") or _hears(second, "session")):
+        if not (handles(first, "session") or handles(second, "session")):
             unheard.set()
 
     chat.before = before if scene.early else None
@@ -96,7 +97,7 @@ async def _the_second_tab(answer: Callable[..., Any], stage: Stage, scene: _Tabs
         who = second if first.connected else first
         stage.fail(f"The {who.name} was refused. {said[0]}")
     except LabTimeoutError:
-        if _hears(first, "session"):
+        if handles(first, "session"):
             raise
         stage.fail(f'The {first.name} has no handler for "session", which brings the token.')
     for client in (first, second):
@@ -118,13 +119,6 @@ def _are_one(chat: ChatServer, *clients: Any) -> bool:
     sids = [client.get_sid() for client in clients if client.connected]
     users = {str(member.user) for sid in sids if (member := chat.members.get(sid))}
     return len(sids) == len(clients) and len(users) == 1
-
-
-def _hears(client: Any, event: str) -> bool:
-    """Tell whether a client has a handler for an event."""
-    handlers = client.handlers.get("/", {})
-    in_class = client.namespace_handlers.get("/")
-    return event in handlers or "*" in handlers or hasattr(in_class, f"on_{event}")
 
 
 EXERCISE = Exercise(
