@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import queue
 import signal
 import socket
@@ -58,6 +59,11 @@ def sleep(sid):
     when_blocked()
     time.sleep(1000)
 
+@io.on("compute later")
+async def compute_later(sid):
+    await asyncio.sleep(1)
+    await compute()
+
 alice.on("compute", compute)
 """
 
@@ -73,33 +79,48 @@ class Kernel:
         self._client.wait_for_ready(timeout=60)
 
     def run(self, code, *, interrupt_at=None):
-        """Run a cell, and return its outputs; interrupt it when a cell prints something."""
+        """Run a cell, and return its outputs; interrupt it when it prints something."""
         cell = self._client.execute(code)
-        outputs, deadline = [], time.monotonic() + STOPPED_WITHIN
-        while time.monotonic() < deadline:
-            try:
-                message = self._client.get_iopub_msg(timeout=1)
-            except queue.Empty:
+        outputs = []
+        for message in self._messages():
+            if message["parent_header"].get("msg_id") != cell:
                 continue
             kind, content = message["msg_type"], message["content"]
-            said = content["text"] if kind == "stream" and content["name"] == "stdout" else ""
-            if interrupt_at and interrupt_at in said:
-                self._manager.interrupt_kernel()
-                deadline = time.monotonic() + STOPPED_WITHIN
-            if message["parent_header"].get("msg_id") != cell:
-                continue  # an earlier cell's
-            if said.strip():  # a line and its end may come apart
-                outputs.append(said.strip())
+            if text := _stdout(message):
+                outputs += filter(None, [text.strip()])  # a line and its end may come apart
+                if interrupt_at and interrupt_at in text:
+                    self._manager.interrupt_kernel()
             elif kind == "error":
                 outputs.append(content["ename"])
             elif kind == "status" and content["execution_state"] == "idle":
                 return outputs
         pytest.fail(f"The cell did not end; it printed {outputs}: {code}")
 
+    def interrupt_at(self, text):
+        """Interrupt the kernel when something has been printed, in whichever cell."""
+        for message in self._messages():
+            if text in _stdout(message):
+                self._manager.interrupt_kernel()
+                return
+        pytest.fail(f"Nobody printed {text!r}.")
+
+    def _messages(self):
+        deadline = time.monotonic() + STOPPED_WITHIN
+        while time.monotonic() < deadline:
+            with contextlib.suppress(queue.Empty):
+                yield self._client.get_iopub_msg(timeout=1)
+                deadline = time.monotonic() + STOPPED_WITHIN
+
     def close(self):
         self._client.stop_channels()
         self._manager.shutdown_kernel(now=True)
         self._manager.context.destroy()
+
+
+def _stdout(message):
+    content = message["content"]
+    is_stdout = message["msg_type"] == "stream" and content["name"] == "stdout"
+    return content["text"] if is_stdout else ""
 
 
 @pytest.fixture(scope="module")
@@ -178,9 +199,9 @@ def test_interrupt_stops_a_handler_that_blocks(kernel, wait):
 
 def test_interrupt_stops_a_handler_that_blocks_between_cells(kernel):
     assert kernel.run(OPEN + BLOCKING) == []
-    assert kernel.run('await alice.emit("compute")') == []
-    # The next cell cannot begin, which is what makes somebody press the button.
-    assert kernel.run("await lab.settle()", interrupt_at="blocked") == ["BlockedLoopError"]
+    assert kernel.run('await alice.emit("compute later")') == []
+    kernel.interrupt_at("blocked")
+    assert kernel.run("await lab.settle()") == ["BlockedLoopError"]
     assert kernel.run('print(await bob.call("fine"))') == ["fine"]
 
 
