@@ -6,6 +6,7 @@ light page and on a dark one.
 
 import asyncio
 import contextlib
+import html
 import json
 import os
 import re
@@ -29,6 +30,11 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 SCREENSHOTS = os.environ.get("CHATLIB_SCREENSHOTS")
 if SCREENSHOTS:
     Path(SCREENSHOTS).mkdir(parents=True, exist_ok=True)
+
+# px, of the window; and in which widths pictures are looked at
+WIDTH, HEIGHT = 1280, 1000
+WIDTHS = (900, 1200, 1920)
+LETTER, LEGIBLE = 12, 9  # px; how high the letters of a picture are, and how high they have to be
 
 SETTINGS = {
     # Else only the cells on the screen are in the page.
@@ -130,7 +136,7 @@ async def page(jupyterlab):
         browser = await playwright.chromium.launch(
             executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
         )
-        page = await browser.new_page(viewport={"width": 1280, "height": 1000})
+        page = await browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
         page.set_default_timeout(WHOLE_RUN * 1000)
         await page.goto(f"{jupyterlab.url}/lab?token={jupyterlab.token}")
         await page.wait_for_function("window.jupyterapp")
@@ -210,32 +216,71 @@ class Notebook:
         return await self.do(
             """(panel) => [...panel.node.querySelectorAll(".jp-CodeCell")].map((cell) => {
                 const outputs = [...cell.querySelectorAll(".jp-OutputArea-output")];
-                const area = cell.querySelector(".jp-OutputArea").getBoundingClientRect();
-                const pictures = outputs.flatMap((one) => [...one.querySelectorAll("img, svg")]);
                 return {
                     prompt: cell.querySelector(".jp-InputPrompt").innerText,
                     texts: outputs.map((one) => one.innerText.trim()).filter(Boolean),
-                    pictures: pictures.map((picture) => {
-                        const box = picture.getBoundingClientRect();
-                        return {
-                            scale: box.width / (picture.naturalWidth || box.width),
-                            inside: box.left >= area.left - 1 && box.right <= area.right + 1
-                                && box.top >= area.top - 1 && box.bottom <= area.bottom + 1
-                                && box.width > 0 && box.height > 0,
-                        };
-                    }),
                 };
             })"""
         )
 
+    async def pictures(self):
+        """Return the words of each picture in the page, its scale, and what is wrong with it."""
+        return await self.do(
+            """(panel) => {
+                const page = panel.node.getBoundingClientRect();
+                const outputs = [...panel.node.querySelectorAll(".jp-OutputArea-output")];
+                const pictures = outputs.flatMap((one) => [...one.querySelectorAll("img, svg")]);
+                return pictures.map((picture) => {
+                    const area = picture.closest(".jp-OutputArea-output").getBoundingClientRect();
+                    const box = picture.getBoundingClientRect();
+                    const wrong = {
+                        "not drawn": !picture.naturalWidth || !box.width || !box.height,
+                        "out of its output": box.left < area.left || box.right > area.right
+                            || box.top < area.top || box.bottom > area.bottom,
+                        "out of the window": box.left < page.left || box.right > page.right
+                            || box.right > window.innerWidth,
+                    };
+                    return {
+                        words: picture.alt,
+                        scale: box.width / picture.naturalWidth,
+                        wrong: Object.keys(wrong).filter((what) => wrong[what]),
+                    };
+                });
+            }"""
+        )
+
+    async def looks(self):
+        """Look at the page in several widths, with the file browser open, in both schemes.
+
+        Yields:
+            The width, and the name of the scheme.
+        """
+        await self.do("(_, app) => { app.shell.expandLeft(); }")
+        for width in WIDTHS:
+            await self.page.set_viewport_size({"width": width, "height": HEIGHT})
+            for scheme in ("light", "dark"):
+                await self.scheme(scheme)
+                yield width, scheme
+        await self.scheme("light")
+        await self.page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
+        await self.do("(_, app) => { app.shell.collapseLeft(); }")
+
+    async def scheme(self, scheme):
+        await self.page.emulate_media(color_scheme=scheme)
+        theme = "true" if scheme == "light" else "false"
+        await self.page.wait_for_selector(f"body[data-jp-theme-light='{theme}']", state="attached")
+        await self.page.wait_for_selector("#jupyterlab-splash", state="detached")
+
+    async def unfold(self):
+        await self.do("(_, app) => app.commands.execute('notebook:show-all-cell-outputs')")
+        await self.page.wait_for_function(
+            """() => [...window.panel.node.querySelectorAll(".jp-OutputArea img")].every(
+                (picture) => picture.complete)"""
+        )
+
     async def photograph(self, name):
         for scheme in ("light", "dark"):
-            await self.page.emulate_media(color_scheme=scheme)
-            theme = "true" if scheme == "light" else "false"
-            await self.page.wait_for_selector(
-                f"body[data-jp-theme-light='{theme}']", state="attached"
-            )
-            await self.page.wait_for_selector("#jupyterlab-splash", state="detached")
+            await self.scheme(scheme)
             for part in range(100):
                 at_the_end = await self.do(
                     """(panel, _, part) => {
@@ -249,7 +294,17 @@ class Notebook:
                 (Path(SCREENSHOTS) / f"{name}_{scheme}_{part:02}.png").write_bytes(photograph)
                 if at_the_end:
                     break
-        await self.page.emulate_media(color_scheme="light")
+        await self.scheme("light")
+
+    async def photograph_widest(self, name):
+        """Take a photograph of the page with its widest picture in the middle."""
+        await self.do(
+            """(panel) => [...panel.node.querySelectorAll(".jp-OutputArea-output img")]
+                .reduce((one, other) => other.naturalWidth > one.naturalWidth ? other : one)
+                .scrollIntoView({block: "center"})"""
+        )
+        photograph = await self.page.screenshot()
+        (Path(SCREENSHOTS) / f"{name}.png").write_bytes(photograph)
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -273,7 +328,8 @@ def texts_of(cell):
 
 
 def pictures_of(output):
-    return [kind for kind in output.get("data", {}) if kind.startswith("image/")]
+    """Return the HTML of the picture that an output is, if it is one."""
+    return [text for text in [output.get("data", {}).get("text/html")] if text]
 
 
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
@@ -304,11 +360,37 @@ async def test_run_all_shows_what_is_committed_under_each_cell(notebook, path):
     for cell, reference in zip(shown, committed, strict=True):
         # The page has what was printed before a picture and after it apart, the file together.
         assert "\n".join(cell["texts"]) == "\n".join(texts_of(reference)), reference.source
-        count = sum(len(pictures_of(output)) for output in reference.outputs)
-        assert len(cell["pictures"]) == count, reference.source
-        for picture in cell["pictures"]:
-            assert picture["inside"], reference.source
-            assert picture["scale"] >= 0.6, reference.source
+    await see_that_pictures_are_whole(notebook, committed, f"{path.stem}_trusted")
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+async def test_the_pictures_of_a_notebook_that_is_not_trusted_are_there(notebook, path):
+    committed = [
+        cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"
+    ]
+    await notebook.open(path.name)
+    assert not await notebook.do(
+        "(panel) => panel.content.widgets.some((one) => one.model.trusted)"
+    )
+    await notebook.unfold()
+    await see_that_pictures_are_whole(notebook, committed, f"{path.stem}_not_trusted")
+
+
+async def see_that_pictures_are_whole(notebook, committed, name):
+    """Look at every picture in every window, and compare its words with those in the file."""
+    found = [
+        picture for cell in committed for output in cell.outputs for picture in pictures_of(output)
+    ]
+    words = [html.unescape(re.search('alt="(.*?)"', one, re.DOTALL)[1]) for one in found]
+    assert all(words)
+    async for width, scheme in notebook.looks():
+        pictures = await notebook.pictures()
+        if SCREENSHOTS:
+            await notebook.photograph_widest(f"{name}_{width}_{scheme}")
+        assert [picture["words"] for picture in pictures] == words
+        for picture in pictures:
+            assert picture["wrong"] == [], (width, scheme, picture)
+            assert picture["scale"] * LETTER >= LEGIBLE, (width, scheme, picture)
 
 
 WAITS = """
