@@ -1,18 +1,14 @@
 import asyncio
 import logging
-import subprocess
-import tempfile
 import threading
-import time
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
-import redis
 
-from support.processes import Command, needed
+from support.processes import Command
+from support.redis_servers import RedisServer
 from support.servers import Servers, serving
-from support.waiting import PATIENCE, TIMEOUT
+from support.waiting import TIMEOUT
 
 
 @pytest_asyncio.fixture
@@ -62,32 +58,9 @@ async def command(tmp_path):
 
 @pytest.fixture(scope="session")
 def redis_url():
-    """A Redis server without a port, and without anything on disk."""
-    command = needed("redis-server")
-    # Not `tmp_path_factory`: the path of a Unix socket has to be short.
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "redis"
-        options = ["--port", "0", "--unixsocket", path, "--save", "", "--appendonly", "no"]
-        process = subprocess.Popen([command, *options], stdout=subprocess.DEVNULL, cwd=folder)
-        try:
-            wait_for_redis(path)
-            yield f"unix://{path}"
-        finally:
-            process.terminate()
-            process.wait(PATIENCE)
-
-
-def wait_for_redis(path):
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        try:
-            with redis.Redis(unix_socket_path=str(path)) as client:
-                client.ping()
-        except redis.ConnectionError:
-            assert time.monotonic() < deadline, "Redis did not start"
-            time.sleep(0.01)
-        else:
-            return
+    """The address of a Redis server."""
+    with RedisServer() as server:
+        yield server.url
 
 
 @pytest.fixture

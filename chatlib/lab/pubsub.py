@@ -228,15 +228,21 @@ class Subscription:
             raise ConnectionError(f"Redis does not answer: {error}") from None
 
     @contextlib.contextmanager
-    def hearing(self, event: str, data: Any, room: Any, skip_sid: Any) -> Iterator[None]:
-        """Record what the server emits because another one does."""
-        if self._wire.is_emitting():
+    def hearing(
+        self, event: str, data: Any, room: Any, skip_sid: Any, namespace: str
+    ) -> Iterator[None]:
+        """Record what the server emits because another one does, or that others will."""
+        if emission := self._wire.emission():
+            emission.is_shared = True
             yield
             return
         with (
             self._wire.handlers.handling(f"{event!r} from another server"),
-            self._wire.emitting(event, data, room, skip_sid, is_foreign=True),
+            self._wire.emitting(
+                event, data, room, skip_sid, namespace, is_foreign=True
+            ) as emission,
         ):
+            emission.is_shared = True
             yield
 
     @contextlib.contextmanager
@@ -274,7 +280,7 @@ def _with_ear(manager: type, subscription: Subscription) -> type:
             if namespace == _MARKS:
                 subscription.heard(event)
                 return
-            with subscription.hearing(event, data, room, skip_sid):
+            with subscription.hearing(event, data, room, skip_sid, namespace):
                 await super().emit(event, data, namespace, room, skip_sid, callback, **options)
 
         async def trigger_callback(self, sid: str, id: int, data: Any) -> None:  # noqa: A002

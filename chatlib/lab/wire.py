@@ -122,7 +122,7 @@ class Wire:
         namespace: str | None = None,
         *,
         is_foreign: bool = False,
-    ) -> Iterator[None]:
+    ) -> Iterator[Emission]:
         """Record an emission, with the packets that the code within makes of it.
 
         Args:
@@ -147,13 +147,13 @@ class Wire:
         self.trace.add(emission)
         token = _emission.set(emission)
         try:
-            yield
+            yield emission
         finally:
             _emission.reset(token)
 
-    def is_emitting(self) -> bool:
-        """Tell whether the code that asks belongs to an emission that is recorded."""
-        return _emission.get() is not None
+    def emission(self) -> Emission | None:
+        """Return the emission that the code that asks belongs to, if it is recorded."""
+        return _emission.get()
 
     # -- the server's side ------------------------------------------------------------------------
 
