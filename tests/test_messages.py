@@ -70,6 +70,11 @@ class TestSocketIds:
         assert len(ids) == 100
         assert all(is_socket_id(id_) for id_ in ids)
 
+    def test_every_character_of_a_new_id_is_drawn(self):
+        form, *characters = zip(*(new_socket_id() for _ in range(100)), strict=True)
+        assert set(form) == {"~"}
+        assert all(len(set(drawn)) > 1 for drawn in characters)
+
     @pytest.mark.parametrize(
         "text",
         ["", "~", SOCKET_ID[1:], SOCKET_ID[:-1], f"{SOCKET_ID}a", f" {SOCKET_ID}", f"{SOCKET_ID}\n"]
@@ -249,6 +254,17 @@ class TestChatPacket:
         assert decoded('0{"userId":2}').data == {"userId": 2}
         assert decoded('35["connect"]').data == ["connect"]
         assert decoded('61-5[{"_placeholder":true,"num":0}]', b"a").data == [b"a"]
+
+    @pytest.mark.parametrize(("depth", "is_refused"), [(99, False), (100, True)])
+    @pytest.mark.parametrize(("before", "after"), [("[", "]"), ('{"a":', "}")])
+    def test_data_may_nest_just_under_a_hundred_deep(self, depth, is_refused, before, after):
+        received = decoded(f'2["message",{before * depth}1{after * depth}]')
+        assert (received.data == [REFUSED_EVENT, "The data nests too deep."]) == is_refused
+
+    @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+    def test_the_server_sends_no_number_that_closes_a_browsers_connection(self, number):
+        with pytest.raises(ValueError, match="not JSON compliant"):
+            ChatPacket(packet.EVENT, data=["news", [number]]).encode()
 
     def test_what_the_server_sends_is_not_touched(self):
         assert ChatPacket(packet.EVENT, data=["welcome", "hi"]).encode() == '2["welcome","hi"]'

@@ -9,6 +9,8 @@ import pytest
 import pytest_asyncio
 import socketio
 
+from chatlib import ChatServer
+from chatlib.history import History
 from chatlib.messages import CLIENT_EVENTS, RESERVED_EVENTS, is_socket_id
 from support.clients import flush
 from support.waiting import TIMEOUT, eventually
@@ -49,6 +51,11 @@ def chat_log(caplog):
     """Return a function that returns the chat's log lines."""
     caplog.set_level(logging.INFO, "chatlib")
     return lambda: [record.getMessage() for record in caplog.records if record.name == "chatlib"]
+
+
+def test_a_history_and_several_servers_exclude_each_other():
+    with pytest.raises(ValueError, match="A history belongs to one server"):
+        ChatServer(history=History(), client_manager=socketio.AsyncManager())
 
 
 class TestConnect:
