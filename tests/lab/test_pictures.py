@@ -835,3 +835,18 @@ def test_letters_that_turn_others_around_are_not_in_a_picture():
 def test_a_picture_keeps_blanks():
     [svg] = elements(sequence(crowd("alice", "bob")), "svg")
     assert svg.get("{http://www.w3.org/XML/1998/namespace}space") == "preserve"
+
+
+def test_emissions_whose_long_forms_begin_alike_have_rows_of_their_own():
+    story = Story("alice", "bob")
+    story.emit("news", to=("x" * 500 + "1",), heard=["alice"])
+    story.emit("news", to=("x" * 500 + "2",), heard=["bob"])
+    _, *rows = Matrix(story).text().splitlines()
+    assert [row.split("…")[1].split() for row in rows] == [["●", "○"], ["○", "●"]]
+
+
+def test_an_address_that_python_socketio_refuses_can_still_be_drawn():
+    story = Story("alice")
+    story.emit("news", to=(["alice"], {1}), skip=([],), heard=[], caller="alice")
+    assert 'to=[["alice"], "{1}"]' in Matrix(story).text()
+    assert "io.to" in Matrix(story).svg()

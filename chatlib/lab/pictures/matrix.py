@@ -23,8 +23,9 @@ class Matrix(Picture):
 
     def __init__(self, trace: Trace) -> None:
         self._trace = trace
-        self._rows = {self._python(emission): emission for emission in trace.emissions}
-        part = taking_part(self._rows.values())
+        forms = {self._python(emission): emission for emission in trace.emissions}
+        self._rows = [(self._shown(python), emission) for python, emission in forms.items()]
+        part = taking_part(forms.values())
         clients = [name for name in trace.clients if name in part]
         self._clients, self._others = clients[:MOST_CLIENTS], clients[MOST_CLIENTS:]
 
@@ -36,13 +37,13 @@ class Matrix(Picture):
     def text(self) -> str:
         """Return the matrix as lines of text."""
         rows, left_out = self._both_ends()
-        width = max([len(python) for python in rows] or [0])
+        width = max([len(python) for python, _ in rows] or [0])
         lines = [" " * width + "".join(f"  {plain(name)}" for name in self._clients)] * bool(rows)
-        for number, python in enumerate(rows):
+        for number, (python, emission) in enumerate(rows):
             if left_out and number == _MOST_ROWS // 2:
                 lines.append(left_out)
             marks = "".join(
-                f"  {_mark(rows[python], name):{len(plain(name))}}" for name in self._clients
+                f"  {_mark(emission, name):{len(plain(name))}}" for name in self._clients
             )
             lines.append(f"{python:{width}}{marks}".rstrip())
         return "\n".join([*lines, *self._notes()])
@@ -50,7 +51,7 @@ class Matrix(Picture):
     def sentences(self) -> list[str]:
         """Return a sentence for each row."""
         rows, left_out = self._both_ends()
-        sentences = [self._sentence(python, rows[python]) for python in rows]
+        sentences = [self._sentence(python, emission) for python, emission in rows]
         if left_out:
             sentences.insert(_MOST_ROWS // 2, f"{left_out}.")
         return [*sentences, *self._notes()]
@@ -58,24 +59,25 @@ class Matrix(Picture):
     def svg(self) -> str:
         """Return the matrix as an SVG document."""
         rows, left_out = self._both_ends()
-        javascript = {python: self._javascript(rows[python]) for python in rows}
-        grid = Grid(self._clients, [*rows, *javascript.values()], _LEGEND)
-        for number, (python, emission) in enumerate(rows.items()):
+        labels = [(python, self._shown(self._javascript(emission))) for python, emission in rows]
+        grid = Grid(self._clients, [part for label in labels for part in label], _LEGEND)
+        for number, ((python, javascript), (_, emission)) in enumerate(
+            zip(labels, rows, strict=True)
+        ):
             if left_out and number == _MOST_ROWS // 2:
                 grid.aside(left_out)
             marks = {(0, name): _mark(emission, name) for name in self._clients}
-            grid.row(python, marks, javascript[python])
+            grid.row(python, marks, javascript)
         for note in [_LEGEND] * bool(rows) + self._notes():
             grid.note(note)
         return grid.document(self.title, "\n".join(self.sentences()))
 
-    def _both_ends(self) -> tuple[dict[str, Emission], str]:
+    def _both_ends(self) -> tuple[list[tuple[str, Emission]], str]:
         """Return the rows to draw, and what is to be said of those in the middle."""
         if (more := len(self._rows) - _MOST_ROWS) <= 1:
             return self._rows, ""
-        rows = [*self._rows.items()]
         half = _MOST_ROWS // 2
-        return dict(rows[:half] + rows[-half:]), f"{more} rows are left out here"
+        return self._rows[:half] + self._rows[-half:], f"{more} rows are left out here"
 
     def _notes(self) -> list[str]:
         if not self._rows:
@@ -103,28 +105,31 @@ class Matrix(Picture):
         ]
         foreign = "  # another server's" * emission.is_foreign
         call = f"io.emit({', '.join(filter(None, arguments))})"
-        return f"{self._shown(call)}{foreign}"
+        return f"{call}{foreign}"
 
     def _javascript(self, emission: Emission) -> str:
         """Return JavaScript's name for the form of an emission."""
-        own = {sid for sid in (*emission.to, *emission.skip) if self._is_own(sid, emission)}
+        own = [sid for sid in (*emission.to, *emission.skip) if self._is_own(sid, emission)]
         if not emission.skip and len(emission.to) == 1 and emission.to[0] in own:
             return "socket.emit"
         namespace = as_json([emission.namespace])
         io = "io" if emission.namespace == "/" else f"io.of({namespace})"
         to = [] if None in emission.to else [f".to({self._address(room)})" for room in emission.to]
         others = [f".except({self._address(sid)})" for sid in emission.skip if sid not in own]
-        form = "socket" if own & {*emission.skip} else io
+        form = "socket" if any(sid in own for sid in emission.skip) else io
         if form == "socket" and not to:
             form = "socket.broadcast"
-        return self._shown(f"{form}{''.join(to)}{''.join(others)}.emit")
+        return f"{form}{''.join(to)}{''.join(others)}.emit"
 
     def _is_own(self, sid: Any, emission: Emission) -> bool:
         """Tell whether a socket id is that of the client in whose handler the server emitted."""
-        return bool(emission.caller) and self._trace.ids.get(sid) == emission.caller
+        return bool(emission.caller) and self._name(sid) == emission.caller
+
+    def _name(self, room: Any) -> str | None:
+        return self._trace.ids.get(room) if isinstance(room, str) else None
 
     def _address(self, room: Any) -> str:
-        name = self._trace.ids.get(room)
+        name = self._name(room)
         return plain(name) if name else as_json([room])
 
     def _shown(self, code: str) -> str:
