@@ -80,7 +80,8 @@ class Kernel:
 
     def run(self, code, *, interrupt_at=None):
         """Run a cell, and return its outputs; interrupt it when it prints something."""
-        cell = self._client.execute(code)
+        # Else the kernel drops, for a moment after an error, what it is asked to run next.
+        cell = self._client.execute(code, stop_on_error=False)
         outputs = []
         for message in self._messages():
             if message["parent_header"].get("msg_id") != cell:
