@@ -483,6 +483,16 @@ async def test_07_3(check_exercise):
                 note("async with turn:", inside, noted, before="turn = asyncio.Lock()"),
                 "While the server waited for bob's answer, alice's note should have come out",
             ),
+            (  # one lock from the fourth client on
+                note(
+                    "numbers.setdefault(sid, len(numbers))",
+                    "async with turns[min(numbers[sid], 3)]:",
+                    inside,
+                    noted,
+                    before=f"numbers, {locks.replace(' =', ' = {},')}",
+                ),
+                "While the server waited for carol's answer, dave's note should have come out",
+            ),
             (
                 note("async with turns[text]:", inside, noted, before=locks),
                 "not in order",

@@ -485,6 +485,8 @@ async def test_08_2(check_exercise):
         ],
         [
             server(*once, "    io.start_background_task(io.emit, 'news', data['text'])", good),
+            # An empty text is no key, as in 08.1 and for the chat: nobody sends one.
+            server(f"if data['key'] != '' and {once[0][3:]}", once[1], emit, good),
             # Keys kept in the module, and a helper.
             (
                 "keys = []\n"
@@ -834,6 +836,17 @@ async def test_08_5(check_exercise):
                     )
                 ),
                 "When bob wrote to carol, and his wire broke before he had joined his",
+            ),
+            # One pair of offsets for each Bob there ever was.
+            (
+                member(
+                    *note("(theirs if 'room' in data else mine)['offset'] = data['id']"),
+                    returns="lambda: mine, lambda: theirs | {'room': room}",
+                ).replace(
+                    "def answer",
+                    "mine, theirs = {'userId': 'bob', 'offset': 0}, {'offset': 0}\ndef answer",
+                ),
+                "When another bob had heard nothing yet, and missed two messages",
             ),
             # No offset before there is one.
             (

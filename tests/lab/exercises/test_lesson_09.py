@@ -811,6 +811,14 @@ async def test_09_5(check_exercise):
                 for value, message in (
                     ("said", 'alice got an acknowledgement of "say" with the token of bob in it'),
                     (
+                        "[one['token'][::-1] for one in said]",
+                        'bob got an acknowledgement of "say" with something in it that is made',
+                    ),
+                    (
+                        "{number: one['token'][::-1] for number, one in enumerate(said)}",
+                        'bob got an acknowledgement of "say" with something in it that is made',
+                    ),
+                    (
                         "{one['name']: one['token'][::-1] for one in said}",
                         'bob got an acknowledgement of "say" with something in it that is made',
                     ),

@@ -118,7 +118,7 @@ async def _in_order(answer: Callable[..., Any], stage: Stage, scene: _Notes) -> 
         checks.answered_by(client)
 
     checks.answers[author.name, "hello"] = ""  # an answer like any other
-    # Whoever comes third is served like the first.
+    # Whoever comes sixth is served like the first.
     for client in (*guests, slow, author):
         await checks.try_one(client, "hello", everyone)
     heard = partial(_noted, checks, listener.name)
@@ -233,7 +233,7 @@ def answer(io):
             "carol",
             {"red": 2, "green": 6, "blue": 0},
             *("grey", "white", "black"),
-            guests=("frank", "grace"),
+            guests=("frank", "grace", "heidi", "ivan"),
         ),
     ),
 )

@@ -98,8 +98,11 @@ async def _room_member(answer: Callable[..., Any], stage: Stage, post: Post) -> 
     await member.bob.disconnect()  # he has heard nothing so far
     await member.say("early")
     await member.say("early there", **room)
+    for _ in range(post.others):
+        await sender.call("message", {"text": "for another", "user": post.other})
     await member.come_back()
-    await member.expect("When bob had heard nothing yet, and missed two messages")
+    who = "another bob" if post.others else "bob"
+    await member.expect(f"When {who} had heard nothing yet, and missed two messages")
     await member.say(next(names))
     await member.say(next(names), **room)
     await member.say(next(names), user="bob")
@@ -185,7 +188,7 @@ def answer(bob, heard, room):
     demo=_show_room_member,
     scenes=(
         Post("alice", "carol", "team", ("red", "green", "blue")),
-        Post("dora", "erin", "choir", ("do", "re", "mi")),
+        Post("dora", "erin", "choir", ("do", "re", "mi"), others=20),
     ),
     server=chat,
 )

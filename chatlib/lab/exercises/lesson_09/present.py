@@ -1,6 +1,6 @@
 """Exercise 09.5: a token that is told to nobody."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -138,15 +138,22 @@ async def _compare_tokens(
 
 
 def _leaves(data: Any, path: tuple[Any, ...] = ()) -> dict[tuple[Any, ...], Any]:
-    """Return what is in data and is no list or object, by the way to it."""
+    """Return what is in data and is no list or object, by the ways to it.
+
+    There are two ways to each, as a list may grow: counted from the beginning and from the end.
+    """
     match data:
         case dict():
-            parts: Iterable[tuple[Any, Any]] = data.items()
+            parts = [*data.items(), *_from_the_end([*data.items()])]
         case list() | tuple():
-            parts = enumerate(data)
+            parts = [*enumerate(data), *_from_the_end(data)]
         case _:
             return {path: data}
     return {key: value for at, part in parts for key, value in _leaves(part, (*path, at)).items()}
+
+
+def _from_the_end(parts: Sequence[Any]) -> list[tuple[Any, Any]]:
+    return [(number - len(parts), part) for number, part in enumerate(parts)]
 
 
 async def _judge_news(
