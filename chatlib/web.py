@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any
 
 import socketio
@@ -53,7 +53,8 @@ class WebServer:
         """
         await self._runner.setup()
         try:
-            await web.TCPSite(self._runner, host, port).start()
+            # asyncio forgets a listener that is cancelled at its last step, and leaves it open.
+            await to_the_end(web.TCPSite(self._runner, host, port).start())
         except BaseException:
             await self._runner.cleanup()
             raise
@@ -104,6 +105,24 @@ class WebServer:
     async def _connections_gone(self) -> None:
         while self._connections():  # noqa: ASYNC110  (aiohttp tells nobody when one goes)
             await asyncio.sleep(0.001)
+
+
+async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """Await a short piece of work to its end, even if the caller is cancelled meanwhile.
+
+    Args:
+        work: What to await.
+
+    Raises:
+        asyncio.CancelledError: The caller was cancelled; the work has ended.
+    """
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        with contextlib.suppress(Exception):  # the caller gets no result of it
+            await task
+        raise
 
 
 def application(io: socketio.AsyncServer) -> web.Application:

@@ -3,15 +3,16 @@
 import asyncio
 import contextlib
 import contextvars
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import aiohttp
+import engineio
 import socketio
-from socketio.exceptions import ConnectionError
-from socketio.exceptions import TimeoutError as SocketTimeoutError
+from socketio.exceptions import BadNamespaceError, ConnectionError
 
-from chatlib.lab.errors import LabTimeoutError
+from chatlib.lab.errors import add_note
 from chatlib.lab.handling import is_readers
 from chatlib.lab.source import name_of
 from chatlib.lab.wire import Wire
@@ -32,6 +33,26 @@ def _defaults() -> dict[str, Any]:
     }
 
 
+class _Engine(engineio.AsyncClient):  # type: ignore[misc]
+    """The Engine.IO side of a client, which does not wait for the answer to its last request."""
+
+    async def disconnect(self, abort: bool = False, reason: str | None = None) -> None:
+        """Disconnect, as `engineio.AsyncClient.disconnect` does."""
+        is_polling = self.state == "connected" and self.current_transport == "polling"
+        hanging_up = asyncio.create_task(self._hang_up()) if is_polling else None
+        try:
+            await super().disconnect(abort, reason)
+        finally:
+            if hanging_up:
+                await hanging_up
+
+    async def _hang_up(self) -> None:
+        # A server answers a poll when it has something to say, or after half a minute.
+        await asyncio.wait([self.write_loop_task], timeout=GRACE)
+        if not self.external_http:
+            await self.http.close()
+
+
 class Client(socketio.AsyncClient):  # type: ignore[misc]
     """A `socketio.AsyncClient` that takes part in a lab.
 
@@ -48,7 +69,7 @@ class Client(socketio.AsyncClient):  # type: ignore[misc]
         name: str,
         wire: Wire,
         timeout: float,
-        before_connect: Callable[["Client", str], Awaitable[None]],
+        turn: Callable[["Client", str], AbstractAsyncContextManager[None]],
         **options: Any,
     ) -> None:
         # python-socketio's own handling of Interrupt stops the event loop, and with it the kernel.
@@ -56,7 +77,7 @@ class Client(socketio.AsyncClient):  # type: ignore[misc]
         self.name = name
         self._wire = wire
         self._timeout = timeout
-        self._before_connect = before_connect
+        self._turn = turn
         self.was_connected = False
         self._background: set[asyncio.Task[Any]] = set()
         self._lab_headers = wire.attach_client(self, name)
@@ -95,37 +116,41 @@ class Client(socketio.AsyncClient):  # type: ignore[misc]
             Exception: What a handler raised meanwhile.
         """
         __tracebackhide__ = True
-        timeout = wait_timeout or self._timeout
-        reconnecting = asyncio.current_task() in self._background
         if self.connected:
             raise ConnectionError("Already connected")
-        if not reconnecting:
-            await self._before_connect(self, url)
-        await self._close_websocket()
-        connecting = super().connect(
-            url,
-            headers={**(headers or {}), **self._lab_headers},
-            auth=auth,
-            transports=transports or ["websocket"],
-            wait_timeout=timeout if reconnecting else 2 * timeout,
-            **options,
-        )
-        if reconnecting:  # by itself: python-socketio looks after the failures
-            await connecting
+        options |= {
+            "headers": {**(headers or {}), **self._lab_headers},
+            "auth": auth,
+            "transports": transports or ["websocket"],
+        }
+        timeout = wait_timeout or self._timeout
+        if asyncio.current_task() in self._background:
+            # It reconnects by itself: python-socketio looks after the failures.
+            await self._close_websocket()
+            await super().connect(url, wait_timeout=timeout, **options)
             self._wire.changes.notify()
             return
+        async with self._turn(self, url):
+            await self._close_websocket()
+            await self._connect(super().connect(url, wait_timeout=2 * timeout, **options), timeout)
+        self.was_connected = True
+
+    async def _connect(self, connecting: Coroutine[Any, Any, None], timeout: float) -> None:
+        __tracebackhide__ = True
+        what = f"{self.name} to be connected"
         try:
             # ipykernel prints under the cell whose context a task was created in. In an empty
             # context it falls back to the cell that runs.
-            await self._wire.waiting.watch(
-                connecting, timeout, f"{self.name} to be connected", contextvars.Context()
-            )
+            await self._wire.waiting.watch(connecting, timeout, what, contextvars.Context())
         except BaseException as error:
             await self.leave()
             if isinstance(error, ConnectionError) and self.name in self._wire.refusals:
-                error.add_note(f"The server said: {self._wire.refusals.pop(self.name)}")
+                add_note(error, f"The server said: {self._wire.refusals.pop(self.name)}")
             raise
-        self.was_connected = True
+
+    def _engineio_client_class(self) -> type[engineio.AsyncClient]:
+        # python-socketio's hook for subclasses; tests see to it that it is called.
+        return _Engine
 
     async def disconnect(self) -> None:
         """Disconnect, as `socketio.AsyncClient.disconnect` does."""
@@ -153,7 +178,6 @@ class Client(socketio.AsyncClient):  # type: ignore[misc]
 
     async def leave(self) -> None:
         """Disconnect, stop reconnecting, or do nothing: whatever it takes to be gone."""
-        # A client that polls would wait for the answer to its last request: half a minute.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(GRACE):
                 if self._reconnect_task:  # python-socketio stops only what has begun
@@ -166,6 +190,33 @@ class Client(socketio.AsyncClient):  # type: ignore[misc]
         # python-engineio leaves it open if it notices by its writing that the wire is cut.
         if self.eio.ws:
             await self.eio.ws.close()
+
+    async def emit(
+        self, event: str, data: Any = None, namespace: str | None = None, callback: Any = None
+    ) -> None:
+        """Emit an event, as `socketio.AsyncClient.emit` does.
+
+        Args:
+            event: The event's name.
+            data: Its data; a tuple for several arguments.
+            namespace: The Socket.IO namespace.
+            callback: Is called with the server's answer.
+
+        Raises:
+            socketio.exceptions.BadNamespaceError: The client is not connected.
+        """
+        __tracebackhide__ = True
+        try:
+            await super().emit(event, data, namespace, callback)
+        except (BadNamespaceError, TypeError) as error:
+            if not self._wire.is_attached:
+                raise BadNamespaceError(
+                    f"The lab of {self.name} is closed; Lab.open(io) opens a new one."
+                ) from None
+            if not str(namespace or "/").startswith("/"):
+                several = f"({data!r}, {namespace!r})"
+                add_note(error, f"Several arguments go into one tuple: emit({event!r}, {several}).")
+            raise
 
     async def call(
         self,
@@ -186,14 +237,12 @@ class Client(socketio.AsyncClient):  # type: ignore[misc]
             What the server's handler returned.
 
         Raises:
-            LabTimeoutError: No answer came.
+            LabTimeoutError: No answer came, or none can come.
             Exception: What a handler raised meanwhile.
         """
         __tracebackhide__ = True
         timeout = self._timeout if timeout is None else timeout
         what = f"the server to answer {self.name}'s {event!r}"
         calling = super().call(event, data, namespace, 2 * timeout)
-        try:
-            return await self._wire.waiting.watch(calling, timeout, what)
-        except SocketTimeoutError:  # the connection has gone, and a call does not notice
-            raise LabTimeoutError(f"Waited {timeout:g} s for {what}.") from None
+        why_not = self._wire.why_unanswered(self.name, event, namespace or "/")
+        return await self._wire.waiting.watch(calling, timeout, what, hopeless=why_not)

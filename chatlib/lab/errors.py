@@ -17,7 +17,7 @@ class LabTimeoutError(SocketTimeoutError):  # type: ignore[misc]
     """
 
     def _render_traceback_(self) -> list[str]:
-        return _in_words(self)  # IPython would show where the lab waits
+        return _lines(self)  # IPython would show where the lab waits
 
 
 class Errors:
@@ -59,7 +59,7 @@ class Errors:
         if errors:
             group = ExceptionGroup(f"{len(errors)} handlers failed", errors)
             for error in errors:  # IPython shows none of them
-                add_note(group, " ".join(_in_words(error)))
+                add_note(group, in_words(error))
             raise group
 
 
@@ -86,8 +86,13 @@ def without_library(error: BaseException) -> Any:
         start = start.tb_next
     if not start:
         with contextlib.suppress(Exception):  # see above
-            error._render_traceback_ = lambda: _in_words(error)  # type: ignore[attr-defined]
+            error._render_traceback_ = lambda: _lines(error)  # type: ignore[attr-defined]
     return error.with_traceback(start)
+
+
+def in_words(error: BaseException) -> str:
+    """Return an error and its notes as one line."""
+    return " ".join(_lines(error))
 
 
 def is_library(module: str) -> bool:
@@ -95,7 +100,7 @@ def is_library(module: str) -> bool:
     return module.split(".")[0] in ("aiosqlite", "asyncio", "chatlib", "engineio", "socketio")
 
 
-def _in_words(error: BaseException) -> list[str]:
+def _lines(error: BaseException) -> list[str]:
     try:
         text = str(error)
     except Exception:  # noqa: BLE001  (a class of the reader's)

@@ -1,8 +1,10 @@
 """A server and its clients, live in one kernel."""
 
 import asyncio
+import contextlib
 import contextvars
 import warnings
+from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import Any, Self
 
@@ -10,6 +12,7 @@ import socketio
 from IPython.display import display
 
 from chatlib.lab.client import Client
+from chatlib.lab.errors import add_note, in_words
 from chatlib.lab.faults import Faults
 from chatlib.lab.host import Host, check_server
 from chatlib.lab.interrupt import InterruptWatch
@@ -82,10 +85,14 @@ class Lab:
         for lab in [lab for lab in _open_labs.values() if lab._name == name or lab._host.io is io]:
             await _close_for_the_next(lab)
         lab = cls(io, name, timeout, seed, faults)
-        # Registered first: a lab that does not start is closed like any other by the next.
         _open_labs[name] = lab
         # In an empty context, ipykernel prints under the cell that runs; see `Client.connect`.
-        await asyncio.create_task(lab._host.start(), context=contextvars.Context())
+        starting = asyncio.create_task(lab._host.start(), context=contextvars.Context())
+        try:
+            await starting
+        except BaseException:
+            await lab.close()
+            raise
         lab._interrupts.start()
         return lab
 
@@ -122,7 +129,7 @@ class Lab:
         """
         self._check_open()
         check_name(name)
-        return Client(name, self._wire, self._timeout, self._welcome, **options)
+        return Client(name, self._wire, self._timeout, self._turn, **options)
 
     async def join(self, *names: str, auth: Any = None, **options: Any) -> Any:
         """Connect new clients, one after the other.
@@ -248,19 +255,27 @@ class Lab:
         traceback: TracebackType | None,
     ) -> None:
         __tracebackhide__ = True
-        await self.close()
+        try:
+            await self.close()
+        except Exception as other:
+            if error is None:
+                raise
+            add_note(error, f"Besides, as the lab closed: {in_words(other)}")
 
     def _check_open(self) -> None:
         if self._closing:
             raise RuntimeError("This lab is closed; Lab.open(io) opens a new one.")
 
-    async def _welcome(self, client: Client, url: str) -> None:
+    @contextlib.asynccontextmanager
+    async def _turn(self, client: Client, url: str) -> AsyncIterator[None]:
+        """Let a client connect, in the place of an earlier one of its name."""
         __tracebackhide__ = True
         if any(url.startswith(lab.url) for lab in _open_labs.values() if lab is not self):
             raise socketio.exceptions.ConnectionError(
                 f"{client.name} belongs to another lab than the one at this address."
             )
-        await self._roster.welcome(client)
+        async with self._roster.turn(client):
+            yield
 
 
 async def _close_for_the_next(lab: Lab) -> None:

@@ -48,6 +48,8 @@ class Link:
         is_slow: Whether everything comes late.
         is_silent: Whether it ends without a goodbye in the picture.
         goodbyes: What ended it, a packet for each namespace.
+        reason: Why the client's end was closed.
+        too_long: The size of a message that the server hangs up on, if one was sent.
         up: What the client has sent and the server has not taken.
         down: What the server has sent and the client has not taken.
         asked: The event that awaits an answer, by who asked, the namespace and the packet's number.
@@ -66,6 +68,8 @@ class Link:
         self.is_slow = False
         self.is_silent = False
         self.goodbyes: list[Packet] = []
+        self.reason = ""
+        self.too_long = 0
         self.up: deque[Packet] = deque()
         self.down: deque[Packet] = deque()
         self.asked: dict[tuple[str, str, int], str] = {}
@@ -78,6 +82,18 @@ class Link:
     def leave(self, namespace: str) -> None:
         """Note that the client is no longer in a namespace."""
         self.namespaces = [one for one in self.namespaces if one != namespace]
+
+    def ending(self, reason: str) -> str:
+        """Say why the client's end was closed.
+
+        Args:
+            reason: The reason that the client was told.
+        """
+        if self.too_long:
+            return f"{self.too_long:,} bytes are more than the server takes at once"
+        if any(goodbye.source == SERVER for goodbye in self.goodbyes):
+            return "the server has disconnected it"
+        return reason
 
     def unsaid(self) -> list[Packet]:
         """Return a goodbye for each namespace that nobody has said it for."""

@@ -1,16 +1,23 @@
 """The clients that take part in a lab: one of each name."""
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 
 from chatlib.lab.client import Client
 from chatlib.lab.trace import SERVER
 from chatlib.lab.tunnel import Tunnel
+from chatlib.lab.words import plain
 
 
 def check_name(name: object) -> None:
     """Raise ValueError if a client cannot be called so."""
-    if not isinstance(name, str) or not name or name == SERVER:
+    if not isinstance(name, str) or not name.strip() or name == SERVER:
         raise ValueError(f'A client needs a name, a text other than "{SERVER}"; this is {name!r}.')
+    if plain(name) != name:
+        raise ValueError(
+            f"A client's name stands in a line of text; {name!r} has a character that cannot."
+        )
 
 
 class Roster:
@@ -25,27 +32,41 @@ class Roster:
         self._tunnel = tunnel
         self._clear = clear
         self._clients: dict[str, Client] = {}
+        self._turns: dict[str, asyncio.Lock] = {}
 
     def __iter__(self) -> Iterator[Client]:
         return iter(list(self._clients.values()))
 
-    async def welcome(self, client: Client) -> None:
-        """Let a client that connects take the place of an earlier one of its name."""
+    @contextlib.asynccontextmanager
+    async def turn(self, client: Client) -> AsyncIterator[None]:
+        """Let a client take the place of an earlier one of its name, and connect in its turn."""
         __tracebackhide__ = True
-        if self._clients.get(client.name) is not client:
-            await self.see_off([client.name])
-        self._clients[client.name] = client
+        async with self._lock(client.name):
+            if self._clients.get(client.name) is not client and await self._see_off(client.name):
+                await self._clear()
+            self._clients[client.name] = client
+            yield
 
     async def see_off(self, names: Iterable[str]) -> None:
         """Let the clients of some names leave, unrecorded."""
         __tracebackhide__ = True
-        ghosts = [self._clients.pop(name) for name in names if name in self._clients]
-        for ghost in ghosts:
-            await self._leave(ghost)
-            if self._tunnel:  # the next one comes with a wire of its own
-                self._tunnel.mend(ghost.name)
-        if ghosts:
+        have_left = []
+        for name in names:
+            async with self._lock(name):
+                have_left.append(await self._see_off(name))
+        if any(have_left):
             await self._clear()
+
+    async def _see_off(self, name: str) -> bool:
+        if not (ghost := self._clients.pop(name, None)):
+            return False
+        await self._leave(ghost)
+        if self._tunnel:  # the next one comes with a wire of its own
+            self._tunnel.mend(name)
+        return True
+
+    def _lock(self, name: str) -> asyncio.Lock:
+        return self._turns.setdefault(name, asyncio.Lock())
 
     async def disband(self) -> None:
         """Let every client leave."""

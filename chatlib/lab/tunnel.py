@@ -7,6 +7,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from chatlib.lab.links import NAME_HEADER, name_in_header
+from chatlib.web import to_the_end
 
 _NAME = re.compile(rf"^{NAME_HEADER}: *(\S+)\r$".encode(), re.IGNORECASE | re.MULTILINE)
 
@@ -45,8 +46,7 @@ class Tunnel:
         """Say where the server is, which may come back elsewhere; begin listening if need be."""
         self._upstream = (host, port)
         if not self._server:
-            self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-            self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+            await to_the_end(self._listen())
 
     async def stop(self) -> None:
         """End every connection, and stop listening."""
@@ -94,6 +94,10 @@ class Tunnel:
 
     def _line(self, name: str) -> _Line:
         return self._lines.setdefault(name, _Line())
+
+    async def _listen(self) -> None:
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         # A task of its own: asyncio before 3.12 prints an error when one that it made is cancelled.

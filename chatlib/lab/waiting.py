@@ -16,7 +16,7 @@ from chatlib.lab.running import Running
 # What still runs gets so many seconds to end, after an error and before the lab closes.
 CALM = 0.5
 
-# So often the event loop turns for what is not waited for, until it has acted.
+# So often the event loop turns for what is not waited for, until it has acted on what has come.
 _TURNS = 20
 
 _Result = TypeVar("_Result")
@@ -97,6 +97,7 @@ class Waiting:
         timeout: float,
         what: str,
         context: contextvars.Context | None = None,
+        hopeless: Callable[[], str] = lambda: "",
     ) -> _Result:
         """Wait for a coroutine's result, or for an error anywhere in the lab.
 
@@ -105,19 +106,26 @@ class Waiting:
             timeout: How long to wait, in seconds.
             what: Who waits for what, for the error: "{what}" follows "Waited 5 s for".
             context: The context to run it in; by default, a copy of the current one.
+            hopeless: Tells why it is of no use to wait longer, if it is not.
 
         Returns:
             What the coroutine returned.
 
         Raises:
-            LabTimeoutError: It took too long.
+            LabTimeoutError: It took too long, or is hopeless.
             Exception: What the coroutine raised, or a handler.
         """
         __tracebackhide__ = True
         task = asyncio.create_task(coroutine, context=context)
         task.add_done_callback(lambda _: self._changes.notify())
         try:
-            await self.until(task.done, timeout, what)
+            await self.until(lambda: task.done() or hopeless(), timeout, what)
+            for _ in range(_TURNS):  # what was waited for may have come right before
+                await asyncio.sleep(0)
+                if task.done():
+                    break
+            else:
+                raise LabTimeoutError(hopeless())
         finally:
             task.cancel()
         if error := task.exception():

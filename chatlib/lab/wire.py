@@ -9,7 +9,10 @@ thing: packets that arrive at the same moment are handled in the order in which 
 import asyncio
 import contextlib
 import contextvars
+import functools
+import inspect
 import logging
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -20,6 +23,7 @@ import socketio
 
 from chatlib.lab.changes import Changes
 from chatlib.lab.errors import Errors
+from chatlib.lab.handlers import handles
 from chatlib.lab.handling import Handlers
 from chatlib.lab.links import Link, Links, name_header
 from chatlib.lab.packets import BINARY, PacketReader, snapshot
@@ -44,6 +48,7 @@ class Wire:
 
     Attributes:
         trace: Where to record.
+        is_attached: Whether it listens.
         changes: What tells that something has changed.
         errors: What handlers raised.
         running: What has not ended.
@@ -54,6 +59,7 @@ class Wire:
     """
 
     def __init__(self, trace: Trace) -> None:
+        self.is_attached = False
         self.changes = Changes()
         self.errors = Errors(self.changes)
         self.running = Running(self.changes)
@@ -65,6 +71,8 @@ class Wire:
         self._reader = PacketReader(trace)
         self.refusals = self._reader.refusals
         self._client_links: dict[engineio.AsyncClient, Link] = {}
+        # Whose events have come to the server: client, namespace, event.
+        self._came: set[tuple[str, str, str]] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._undo_server: list[Callable[[], None]] = []
         self._undo_clients: list[Callable[[], None]] = []
@@ -72,6 +80,7 @@ class Wire:
     def attach(self, io: socketio.AsyncServer) -> None:
         """Begin to listen on the server's side; the server may be another one each time."""
         _undo(self._undo_server)
+        self.is_attached = True
         self._io = io
         self._reader.packet_class = io.packet_class
         self._undo_server += [
@@ -101,6 +110,7 @@ class Wire:
 
     def detach(self) -> None:
         """Stop listening, and cancel the clients' handlers that still run."""
+        self.is_attached = False
         logging.getLogger("chatlib").removeHandler(self.handlers.log)
         _undo(self._undo_server)
         _undo(self._undo_clients)
@@ -111,6 +121,27 @@ class Wire:
         """Return the name of the client behind a socket id that is connected or connecting."""
         environ = self._io.get_environ(sid)
         return next((link.name for link in self.links.all() if link.environ is environ), None)
+
+    def why_unanswered(self, name: str, event: str, namespace: str) -> Callable[[], str]:
+        """Return what tells, from now on, why the server cannot answer an event, if it cannot.
+
+        Args:
+            name: The name of the client that emits it.
+            event: Its name.
+            namespace: Its namespace.
+        """
+        links = self.links.named(name)
+        self._came.discard((name, namespace, event))
+
+        def why() -> str:
+            if all(not link.client_open for link in links):
+                ended = ", ".join(link.reason for link in links)
+                return f"Nothing can answer {name}'s {event!r}: the connection has ended ({ended})."
+            if (name, namespace, event) in self._came and not handles(self._io, event, namespace):
+                return f"The server does not answer {event!r}: it has no handler for that."
+            return ""
+
+        return why
 
     @contextlib.contextmanager
     def emitting(
@@ -162,6 +193,7 @@ class Wire:
     ) -> None:
         to, room, skip, namespace = (*args, None, None, None, None)[:4]
         to = kwargs.get("to", to) or kwargs.get("room", room)
+        _warn_of_engine_io_ids(self.links, to)
         skip = kwargs.get("skip_sid", skip)
         namespace = kwargs.get("namespace", namespace)
         with (
@@ -196,6 +228,7 @@ class Wire:
         if not link.up:  # a client that is not the lab's
             self._depart(link.up, self._reader.read(link, data, link.name, SERVER), link)
         arrived = await self.links.arrive(link.up)
+        self._came.add((link.name, arrived.namespace, arrived.event))
         if arrived.kind == "disconnect":
             link.leave(arrived.namespace)
         with _called_by(link):
@@ -239,6 +272,8 @@ class Wire:
         if eio.state == "connected":
             link = self._client_links[eio] = self.links[eio.sid]
             link.client_open = True
+            if len(data) > self._io.eio.max_http_buffer_size:
+                link.too_long = len(data)
             self._depart(link.up, self._reader.read(link, data, link.name, SERVER), link)
         await original(data)
 
@@ -261,6 +296,7 @@ class Wire:
         await self.handlers.handle(f"{name}'s handler of its disconnect", original(reason))
         if link:
             link.client_open = False
+            link.reason = link.ending(reason)
             self.links.end(link)
 
     # -- recording --------------------------------------------------------------------------------
@@ -287,11 +323,34 @@ def _called_by(link: Link) -> Iterator[None]:
         _caller.reset(token)
 
 
+def _warn_of_engine_io_ids(links: Links, to: Any) -> None:
+    for link in links.all():
+        if link.eio_sid in _as_tuple(to):
+            warnings.warn(
+                f"This reaches nobody: {link.name}.sid is the Engine.IO id, of the connection "
+                f"alone. The Socket.IO id is {link.name}.get_sid().",
+                stacklevel=4,
+            )
+
+
 def _replace(owner: Any, name: str, listener: Callable[..., Any]) -> Callable[[], None]:
     """Put a listener before a method, and return what takes it away again."""
     original = getattr(owner, name)
-    setattr(owner, name, partial(listener, original=original))
+    listener = partial(listener, original=original)
+    setattr(owner, name, _named(listener, original))
     return lambda: setattr(owner, name, original)
+
+
+def _named(listener: Callable[..., Any], original: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a listener under the method's name, which Python says if nobody awaits it."""
+    if not inspect.iscoroutinefunction(original):
+        return listener
+
+    @functools.wraps(original)
+    async def listen(*args: Any, **kwargs: Any) -> Any:
+        return await listener(*args, **kwargs)
+
+    return listen
 
 
 def _replace_handler(

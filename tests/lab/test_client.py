@@ -1,10 +1,12 @@
 import asyncio
 
 import pytest
+import pytest_asyncio
+import socketio
+from socketio.exceptions import BadNamespaceError, ConnectionRefusedError
 from socketio.exceptions import ConnectionError as SocketConnectionError
-from socketio.exceptions import ConnectionRefusedError
 
-from chatlib.lab import LabTimeoutError
+from chatlib.lab import Lab, LabTimeoutError
 
 
 async def test_repr_shows_neither_id_nor_address(lab):
@@ -153,12 +155,29 @@ async def test_call_raises_what_the_handler_raised(io, lab):
     await lab.settle()
 
 
-async def test_call_without_a_handler(lab):
+async def test_call_without_a_handler_is_told_at_once(lab):
     alice = await lab.join("alice")
     with pytest.raises(LabTimeoutError) as caught:
-        await alice.call("nobody", timeout=0.05)
-    assert str(caught.value) == "Waited 0.05 s for the server to answer alice's 'nobody'."
+        await alice.call("nobody", timeout=60)
+    assert str(caught.value) == "The server does not answer 'nobody': it has no handler for that."
     await lab.settle()
+
+
+async def test_call_of_an_event_that_another_namespace_handles(io, lab):
+    io.on("say", lambda sid: "red", namespace="/red")
+    alice = lab.client("alice")
+    await alice.connect(lab.url, namespaces=["/", "/red"])
+    with pytest.raises(LabTimeoutError, match="no handler"):
+        await alice.call("say", timeout=60)
+    assert await alice.call("say", namespace="/red") == "red"
+
+
+async def test_call_of_what_gets_a_handler_later(io, lab):
+    alice = await lab.join("alice")
+    with pytest.raises(LabTimeoutError, match="no handler"):
+        await alice.call("say", timeout=60)
+    io.on("say", lambda sid: "now")
+    assert await alice.call("say") == "now"
 
 
 async def test_call_to_a_handler_that_does_not_end(io, lab):
@@ -171,16 +190,131 @@ async def test_call_to_a_handler_that_does_not_end(io, lab):
         await alice.call("slow", timeout=0.05)
 
 
-async def test_call_when_the_connection_goes_meanwhile(io, lab):
+@pytest.mark.parametrize("transport", ["websocket", "polling"])
+async def test_call_when_the_server_disconnects_the_client(io, lab, transport):
     @io.on("goodbye")
     async def goodbye(sid):
         await io.disconnect(sid)
 
-    alice = await lab.join("alice")
-    with pytest.raises(LabTimeoutError, match="to answer alice's 'goodbye'"):
-        await alice.call("goodbye", timeout=0.05)
+    alice = lab.client("alice")
+    await alice.connect(lab.url, transports=[transport])
+    with pytest.raises(LabTimeoutError) as caught:
+        await alice.call("goodbye", timeout=60)
+    assert str(caught.value) == (
+        "Nothing can answer alice's 'goodbye': the connection has ended "
+        "(the server has disconnected it)."
+    )
     await lab.settle()
     assert not alice.connected
+
+
+@pytest.mark.parametrize("transport", ["websocket", "polling"])
+async def test_call_with_too_much_data(transport):
+    io = socketio.AsyncServer(async_mode="aiohttp", max_http_buffer_size=10_000)
+    io.on("say", lambda sid, text: len(text))
+    async with await Lab.open(io) as lab:
+        alice = lab.client("alice")
+        await alice.connect(lab.url, transports=[transport])
+        with pytest.raises(LabTimeoutError, match=r"20,012 bytes are more than the server takes"):
+            await alice.call("say", "x" * 20_000, timeout=60)
+
+
+async def test_an_answer_right_before_the_end_is_returned(io, lab):
+    @io.on("last")
+    async def last(sid):
+        io.start_background_task(io.disconnect, sid)
+        return "answer"
+
+    for _ in range(10):
+        alice = await lab.join("alice")
+        assert await alice.call("last", timeout=60) == "answer"
+
+
+async def test_several_arguments_without_a_tuple(lab):
+    alice = await lab.join("alice")
+    tuple_wanted = "Several arguments go into one tuple: emit('move', (3, 4))."
+    for method in (alice.emit, alice.call):
+        with pytest.raises(TypeError) as caught:
+            await method("move", 3, 4)
+        assert caught.value.__notes__ == [tuple_wanted]
+        with pytest.raises(BadNamespaceError, match="text is not a connected") as caught:
+            await method("say", "a", "text")
+        assert "emit('say', ('a', 'text'))" in caught.value.__notes__[0]
+    with pytest.raises(BadNamespaceError) as caught:
+        await alice.emit("say", "a", namespace="/red")
+    assert not hasattr(caught.value, "__notes__")
+
+
+async def test_a_client_of_a_closed_lab_says_so(lab):
+    alice = await lab.join("alice")
+    await lab.close()
+    for use in (alice.emit, alice.call, alice.send):
+        with pytest.raises(BadNamespaceError, match=r"The lab of alice is closed; Lab\.open"):
+            await use("say")
+
+
+async def test_what_is_not_awaited_is_named_as_it_was_written(io, lab):
+    alice = await lab.join("alice")
+    for forgotten, name in (
+        (lambda: io.emit("news"), r"AsyncServer\.emit"),
+        (lambda: alice.emit("news"), r"Client\.emit"),
+        (lambda: alice.call("news"), r"Client\.call"),
+    ):
+        with pytest.warns(RuntimeWarning, match=f"^coroutine '{name}' was never awaited"):
+            forgotten()
+
+
+async def test_the_engine_io_id_is_pointed_out(io, lab):
+    alice = await lab.join("alice")
+    with pytest.warns(UserWarning, match=r"alice\.sid is the Engine\.IO id.*alice\.get_sid\(\)"):
+        await io.emit("news", to=alice.sid)
+    with pytest.warns(UserWarning, match="reaches nobody"):
+        await io.emit("news", room=["red", alice.sid])
+    await io.emit("news", to=alice.get_sid())
+
+
+# -- polling ---------------------------------------------------------------------------------------
+
+
+@pytest_asyncio.fixture
+async def poller(lab):
+    """A client that polls."""
+    poller = lab.client("alice")
+    await poller.connect(lab.url, transports=["polling"])
+    await lab.settle()
+    return poller
+
+
+async def test_a_client_that_polls_disconnects_at_once(io, lab, poller):
+    async with asyncio.timeout(1):  # its poll would be answered after half a minute
+        await poller.disconnect()
+    await lab.settle()
+    assert not poller.connected
+    assert not io.manager.rooms.get("/")
+
+
+async def test_a_client_that_polls_is_disconnected_at_once(io, lab, poller):
+    await lab.clear()
+    await io.disconnect(poller.get_sid())
+    async with asyncio.timeout(1):
+        picture = await lab.picture()
+    assert "server → alice   disconnect" in picture.text()
+    assert not poller.connected
+
+
+async def test_a_client_that_polls_comes_back(io, lab, poller):
+    await poller.disconnect()
+    await poller.connect(lab.url, transports=["polling"])
+    heard = []
+    poller.on("news", heard.append)
+    await io.emit("news", 1)
+    await lab.settle()
+    assert heard == [1]
+
+
+async def test_python_socketio_makes_the_engine_of_the_lab_s_own_kind(lab):
+    # By a method that it does not document; see `Client`.
+    assert type(lab.client("alice").eio) is not socketio.AsyncClient().eio.__class__
 
 
 async def test_leave_at_any_time(io, lab):

@@ -80,6 +80,38 @@ async def test_join_returns_the_client_of_one_name(lab):
     assert alice.connected
 
 
+@pytest.mark.parametrize(
+    "name", ["", " ", "\t", "a\nb", "\x00", "\ud800", "a\u202eb", "\u2028", None, 1, "server"]
+)
+async def test_a_name_that_cannot_be_drawn(lab, name):
+    with pytest.raises(ValueError, match="client"):
+        await lab.join(name)
+    with pytest.raises(ValueError, match="client"):
+        lab.client(name)
+
+
+@pytest.mark.parametrize("name", ["a" * 200, "Ünïcødé", "林", "👩‍💻", "with blanks", "<b>&'\""])
+async def test_an_unusual_name(lab, name):
+    client = await lab.join(name)
+    assert client.name == name
+    assert lab.name(client.get_sid()) == name
+
+
+async def test_of_two_of_one_name_that_join_at_once_one_stays(io, lab):
+    first, second = await asyncio.gather(lab.join("same"), lab.join("same"))
+    await lab.settle()
+    assert sorted([first.connected, second.connected]) == [False, True]
+    assert len(io.eio.sockets) == 1
+
+
+async def test_of_two_of_one_name_that_connect_at_once_one_stays(io, lab):
+    clients = [lab.client("same") for _ in range(3)]
+    await asyncio.gather(*(client.connect(lab.url) for client in clients))
+    await lab.settle()
+    assert [client.connected for client in clients].count(True) == 1
+    assert len(io.eio.sockets) == 1
+
+
 async def test_join_returns_a_tuple_for_several_names(lab):
     clients = await lab.join("alice", "bob", "carol")
     assert isinstance(clients, tuple)
@@ -118,7 +150,7 @@ async def test_join_passes_auth_on(io, lab):
     assert auths == [{"userId": 7}] * 2
 
 
-@pytest.mark.parametrize("name", ["José", "名前", "😀", "a b", "100%", "x\ny"])
+@pytest.mark.parametrize("name", ["José", "名前", "😀", "a b", "100%"])
 async def test_a_name_may_be_any_text(io, lab, name):
     names = []
 
@@ -389,6 +421,18 @@ async def test_an_error_of_a_handler_comes_out_of_every_wait_once(io, lab, wait)
     assert notes(error).count("Raised in") == 1
     await lab.settle()
     await lab.show()
+
+
+async def test_the_error_of_a_body_is_not_replaced_by_a_handler_s(io):
+    async def run():
+        async with await Lab.open(io) as lab:
+            alice = await lab.join("alice")
+            io.on("boom", lambda sid, number: 1 / number)
+            await alice.emit("boom", 0)
+            raise LookupError("the body's")
+
+    error = await raises(run, LookupError, "Besides, as the lab closed: ZeroDivisionError")
+    assert "the server's handler of 'boom' from alice" in notes(error)
 
 
 async def test_an_error_of_a_sync_handler_of_the_server(io, lab):
@@ -995,3 +1039,30 @@ async def test_a_client_of_another_lab_is_told_so(lab):
         ):
             await alice.connect(lab.url)
         await alice.connect(other.url)
+
+
+# -- a start that is cancelled ---------------------------------------------------------------------
+
+
+def open_files():
+    return len([*Path("/dev/fd").iterdir()])
+
+
+@pytest.mark.skipif(not Path("/dev/fd").is_dir(), reason="open files are counted there")
+@pytest.mark.parametrize("faults", [False, True])
+async def test_a_start_that_is_cancelled_at_any_step_leaves_nothing_open(io, faults):
+    steps = 0
+    is_open = False
+    await (await Lab.open(io, faults=faults)).close()  # what opens once for all
+    before = open_files()
+    while not is_open:
+        opening = asyncio.create_task(Lab.open(io, faults=faults))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        opening.cancel()
+        [lab] = await asyncio.gather(opening, return_exceptions=True)
+        if is_open := isinstance(lab, Lab):
+            await lab.close()
+        assert open_files() == before, f"after {steps} steps"
+        steps += 1
+    assert steps > 5

@@ -241,9 +241,8 @@ def _failed(watch: Watch) -> str:
 def _told(error: Exception, code: Code) -> str:
     if isinstance(error, ExceptionGroup):  # several handlers failed; one is enough to mend
         error = error.exceptions[0]
-    # A reader knows neither what listens in the lab nor how Python shows a function in a function.
-    what = re.sub(r"functools\.partial\(<bound method Wire.*>\)", "a function", str(error))
-    what = re.sub(r"\bWire\._?|\b(?:\w+\.<locals>\.)+| at 0x\w+", "", what).rstrip(".")
+    # A reader does not know how Python shows a function in a function.
+    what = re.sub(r"\b(?:\w+\.<locals>\.)+| at 0x\w+", "", str(error)).rstrip(".")
     if isinstance(error, TypeError) and "coroutine" in what and (calls := code.unawaited()):
         return f"{not_awaited(calls[:1])} The coroutine itself went on, and that is no data."
     if isinstance(error, SocketConnectionError) and "namespaces failed to connect" in what:
