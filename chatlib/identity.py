@@ -170,8 +170,9 @@ def _network(address: str | None) -> str:
         given = ipaddress.ip_address(address or "")
     except ValueError:
         return address or ""
-    if given.version == 4 or given.ipv4_mapped:
-        return str(getattr(given, "ipv4_mapped", None) or given)
+    mapped = getattr(given, "ipv4_mapped", None)
+    if given.version == 4 or mapped:
+        return str(mapped or given)
     return str(ipaddress.ip_network((int(given), 64), strict=False))
 
 
