@@ -13,6 +13,8 @@ from multidict import CIMultiDict
 
 # Clients that hang may hold up the stop for this many seconds, all of them together.
 GRACE = 0.4
+# What goes on after it was cancelled is cancelled again after so many seconds, so many times.
+_AGAIN, _TIMES = 0.01, 20
 
 _INDEX = "chatlib is running here. Point a Socket.IO client at this address.\n"
 
@@ -36,8 +38,12 @@ class WebServer:
         self.url = ""
         self.address = ("", 0)
         self._io = io
+        # aiohttp forgets a request whose connection is lost, though its handler may still run.
+        self._requests: set[asyncio.Task[Any]] = set()
+        app = application(io)
+        app.middlewares.append(self._note_request)
         self._runner = web.AppRunner(
-            application(io), access_log=None, logger=_logger, handler_cancellation=True
+            app, access_log=None, logger=_logger, handler_cancellation=True
         )
         self._background = _BackgroundTasks(io)
 
@@ -82,7 +88,7 @@ class WebServer:
                 transport.abort()
         goodbyes += self._goodbyes()  # who came meanwhile, over a connection that was still open
         await self._shut_down()
-        await _cancel(goodbyes)
+        await _cancel([*goodbyes, *self._requests])
         await self._background.cancel()
         await self._runner.cleanup()
         self._io.eio.sockets.clear()
@@ -93,6 +99,14 @@ class WebServer:
         eio = self._io.eio
         eio.service_task_handle = eio.service_task_event = None
         eio.start_service_task = True
+        self._io.manager_initialized = False  # nor would it listen to what others publish
+
+    @web.middleware
+    async def _note_request(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
+        if task := asyncio.current_task():
+            self._requests.add(task)
+            task.add_done_callback(self._requests.discard)
+        return await handler(request)
 
     def _goodbyes(self) -> list[asyncio.Task[None]]:
         # Each waits for its goodbye to be sent, which a client that hangs never lets happen.
@@ -168,10 +182,12 @@ async def _health(request: web.Request) -> web.Response:  # noqa: ARG001
 
 
 async def _cancel(tasks: Iterable[asyncio.Task[Any]]) -> None:
-    tasks = list(tasks)
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    left = set(tasks)
+    for _ in range(_TIMES):  # python-socketio takes a cancelled handler for one that has ended
+        for task in left:
+            task.cancel()
+        if left:
+            _, left = await asyncio.wait(left, timeout=_AGAIN)
 
 
 class _BackgroundTasks:

@@ -216,6 +216,46 @@ class TestStop:
             await stopping
         assert sockets == {}
 
+    @pytest.mark.parametrize("leaves", [True, False], ids=["has left", "is there"])
+    async def test_a_handler_of_disconnect_that_never_ends_is_cancelled(self, plain, leaves):
+        begun, ended = asyncio.Event(), asyncio.Event()
+
+        @plain.io.on("disconnect")
+        async def disconnect(sid, reason):
+            begun.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                ended.set()
+
+        clients = PlainClients(plain.url)
+        client = await clients()
+        async with asyncio.timeout(TIMEOUT):
+            if leaves:
+                await client.disconnect()
+                await begun.wait()
+            await plain.stop()
+            assert ended.is_set()
+        await clients.close()
+
+    async def test_a_server_that_starts_again_listens_again_to_those_beside_it(self):
+        class Manager(socketio.AsyncManager):
+            started = 0
+
+            def initialize(self):
+                self.started += 1
+
+        manager = Manager()
+        io = socketio.AsyncServer(async_mode="aiohttp", client_manager=manager)
+        for times in (1, 2):
+            web = WebServer(io)
+            await web.start()
+            clients = PlainClients(web.url)
+            await clients()
+            assert manager.started == times
+            await clients.close()
+            await web.stop()
+
     async def test_nobody_can_connect_during_the_stop(self, server):
         await server.wire()  # which holds up the stop: it does not answer the goodbye
         await eventually(lambda: server.chat.io.eio.sockets)
