@@ -395,6 +395,7 @@ async def see_that_pictures_are_whole(notebook, committed, name):
 
 WAITS = """
 import asyncio
+import threading
 import socketio
 from chatlib.lab import Lab
 
@@ -405,21 +406,29 @@ io.on("fine", lambda sid: "fine")
 async def slow(sid):
     await asyncio.Event().wait()
 
+@io.on("endless")
+def endless(sid):
+    while True:
+        pass
+
 lab = await Lab.open(io, timeout=300)
 alice, bob = await lab.join("alice", "bob")
 """
 
 
-async def test_the_interrupt_button_stops_a_cell_that_waits(jupyterlab, notebook):
+@pytest.mark.parametrize(
+    ("event", "error"), [("slow", "CancelledError"), ("endless", "BlockedLoopError")]
+)
+async def test_the_interrupt_button_stops_a_cell_that_waits(jupyterlab, notebook, event, error):
     sources = [
         WAITS,
-        "asyncio.get_running_loop().call_later(0.1, print, 'waiting')\nawait alice.call('slow')",
+        f"threading.Timer(0.5, print, ['waiting']).start()\nawait alice.call('{event}')",
         "print(await bob.call('fine'))",
     ]
     made_up = new_notebook(cells=[new_code_cell(source) for source in sources])
     made_up.metadata = nbformat.read(LESSONS[0], as_version=4).metadata
-    nbformat.write(made_up, jupyterlab.notebooks / "interrupt.ipynb")
-    await notebook.open("interrupt.ipynb")
+    nbformat.write(made_up, jupyterlab.notebooks / f"{event}.ipynb")
+    await notebook.open(f"{event}.ipynb")
     run = "(panel, app) => { app.commands.execute('notebook:run-cell-and-select-next'); }"
     await notebook.do("(panel) => { panel.id = 'interrupt'; panel.content.activeCellIndex = 0; }")
     await notebook.do(run)
@@ -429,7 +438,7 @@ async def test_the_interrupt_button_stops_a_cell_that_waits(jupyterlab, notebook
     await notebook.page.locator(
         "#interrupt .jp-Toolbar-item[data-jp-item-name=interrupt] jp-button"
     ).click()
-    await cells.nth(1).locator(".jp-OutputArea-output", has_text="CancelledError").wait_for()
+    await cells.nth(1).locator(".jp-OutputArea-output", has_text=error).wait_for()
     # After an error a kernel drops, for a moment, what it was asked to run next.
     await notebook.page.wait_for_function(
         """() => window.panel.sessionContext.session.kernel.status == "idle"
