@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import time
 
 import pytest
 import pytest_asyncio
@@ -401,20 +400,24 @@ async def test_without_redis_a_lab_does_not_open_and_says_why():
 
 
 @pytest.mark.parametrize("is_frozen", [False, True], ids=["killed", "frozen"])
-async def test_without_redis_showing_fails_soon_and_closing_takes_less_than_a_second(
+async def test_without_redis_showing_says_so_and_the_lab_can_be_closed(
     own_labs, own_redis, is_frozen
 ):
-    _, pair = await own_labs("a", "b", timeout=1)
-    for lab in pair:
+    ios, pair = await own_labs("a", "b", timeout=0.5)
+    for io, lab in zip(ios, pair, strict=True):
+
+        @io.on("disconnect")
+        async def disconnect(sid, reason, io=io):
+            await io.emit("left", sid)
+
         await lab.join("someone")
     own_redis.freeze() if is_frozen else own_redis.kill()
-    for lab in pair:
-        with pytest.raises((ConnectionError, LabTimeoutError), match="Redis"):
-            await lab.show()
-    started = time.monotonic()
-    for lab in pair:
-        await lab.close()
-    assert time.monotonic() - started < 1
+    async with asyncio.timeout(TIMEOUT):  # python-redis by itself tries for a minute
+        for lab in pair:
+            with pytest.raises((ConnectionError, LabTimeoutError), match="Redis"):
+                await lab.show()
+        for lab in pair:
+            await lab.close()
 
 
 async def test_when_redis_is_back_so_are_the_labs(own_labs, own_redis):
