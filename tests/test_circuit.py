@@ -412,6 +412,12 @@ class TestConnecting:
         errors = [record for record in caplog.records if record.exc_info]
         assert [record.getMessage() for record in errors] == ["A handler failed"]  # said once
 
+    async def test_a_connect_handler_may_be_a_plain_function(self, server):
+        asked = []
+        server.chat.io.on("connect", lambda *arguments: asked.append(arguments))
+        assert "sid" in await (await server.open()).enter()
+        assert len(asked) == 1
+
 
 class SlowIdentity:
     """Takes its time to let somebody in."""
@@ -712,18 +718,29 @@ def queue_sizes(session):
 
 
 class TestMeteredQueue:
-    def packet(self, size):
-        return type("Packet", (), {"data": "x" * size})()
+    def packet(self, size, kind=str):
+        return type("Packet", (), {"data": "x" * size if kind is str else kind(size)})()
 
-    def test_tells_once_and_takes_no_more(self):
+    @pytest.mark.parametrize("kind", [str, bytes, bytearray])
+    def test_tells_once_and_takes_no_more(self, kind):
         told = []
         queue = _MeteredQueue(1000, told.append)
         for _ in range(100):
-            queue.put_nowait(self.packet(300))
+            queue.put_nowait(self.packet(300, kind))
         assert told == [queue]
         assert queue.qsize() == 3
         queue.put_nowait(None)  # the end of the writer always fits
         assert queue.qsize() == 4
+
+    async def test_takes_no_more_even_when_it_is_emptied(self):
+        told = []
+        queue = _MeteredQueue(1000, told.append)
+        for _ in range(3):
+            queue.put_nowait(self.packet(300))
+        assert len(await self.batch(queue)) == 3
+        queue.put_nowait(self.packet(300))
+        assert queue.empty()
+        assert told == [queue]
 
     async def test_what_is_taken_makes_room(self):
         told = []

@@ -113,6 +113,7 @@ class Server:
             *self.chat.members._sockets,
             *io._gate.transports,
             *io._binary_packet,
+            *io._pings,
         ]
 
 
