@@ -475,6 +475,18 @@ async def test_06_3(check_exercise):
             ),
             (
                 direct(
+                    "try:",
+                    f"    {call}",
+                    "    return ack['ok'] or ack['error']",
+                    "except LabTimeoutError:",
+                    "    return True",
+                ).replace(
+                    "import asyncio", "import asyncio\nfrom chatlib.lab import LabTimeoutError"
+                ),
+                "The connection of carol ended before the server had answered: nothing tells",
+            ),
+            (
+                direct(
                     "ack = await client.call('message', {'user': user or None, 'text': text})",
                     "return ack['ok'] or ack['error']",
                 ),

@@ -26,6 +26,7 @@ class _Direct:
     tabs: tuple[str, ...]
     away: Any
     not_users: tuple[Any, ...]
+    is_cut_late: bool = False  # whether the connection ends at last while the server is asked
 
 
 # No sentence can be known beforehand that has this bound in it.
@@ -84,15 +85,31 @@ async def _direct(answer: Callable[..., Any], stage: Stage, scene: _Direct) -> N
                 f'To a message for the user {user!r} the server answered "{sentence}" The function '
                 f"should have returned that sentence, but it returned {returned!r}."
             )
-    await sender.disconnect()
-    await stage.clear()
+    await _nobody_answers(answer, stage, scene, sender)
+
+
+async def _nobody_answers(
+    answer: Callable[..., Any], stage: Stage, scene: _Direct, sender: Any
+) -> None:
+    """See what the function returns where the connection ends, before it sends or after that."""
+
+    async def hang_up(sid: str, *_: Any) -> None:
+        await stage.io.disconnect(sid)
+
+    if scene.is_cut_late:
+        stage.io.on("message", hang_up)
+        when = f"The connection of {scene.sender} ended before the server had answered"
+    else:
+        await sender.disconnect()
+        await stage.clear()
+        when = f"{scene.sender} was not connected any more, so nobody answered"
     returned = None
     with contextlib.suppress(Exception):  # it may well raise what call does
-        returned = await run(answer, sender, scene.user, text)
+        returned = await run(answer, sender, scene.user, scene.texts[0])
     if returned is True and not sender.connected:
         stage.fail(
-            f"{scene.sender} was not connected any more, so nobody answered: nothing tells that "
-            "the server has carried it out. The function returned True all the same."
+            f"{when}: nothing tells that the server has carried it out. The function returned "
+            "True all the same."
         )
 
 
@@ -132,7 +149,7 @@ async def answer(client, user, text):
             2,
             ("z" * 99, ""),
         ),
-        _Direct("carol", ("zero", "one"), 0, ("dave", "dave-2"), 20, ([0], True)),
+        _Direct("carol", ("zero", "one"), 0, ("dave", "dave-2"), 20, ([0], True), is_cut_late=True),
     ),
     server=_strict_chat,
 )
