@@ -5,10 +5,11 @@ import threading
 import pytest
 import pytest_asyncio
 
+from chatlib.__main__ import main
 from support.processes import Command
 from support.redis_servers import RedisServer
 from support.servers import Servers, serving
-from support.waiting import TIMEOUT
+from support.waiting import TIMEOUT, threads_end
 
 
 @pytest_asyncio.fixture
@@ -54,6 +55,24 @@ async def command(tmp_path):
     yield start
     for each in started:
         each.kill()
+
+
+@pytest.fixture
+def fails(capfd):
+    """Run ``python -m chatlib`` in this process, and return the one line with which it ends."""
+    log = logging.getLogger("chatlib")
+    before = log.level, log.handlers[:]
+
+    def run_main(*arguments):
+        assert main(["--port", "0", *arguments]) == 1
+        shown = capfd.readouterr()
+        assert shown.out == ""
+        [line] = shown.err.splitlines()
+        return line
+
+    yield run_main
+    threads_end()
+    log.level, log.handlers[:] = before
 
 
 @pytest.fixture(scope="session")

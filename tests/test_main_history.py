@@ -1,18 +1,17 @@
 """``python -m chatlib`` with ``--history``, ``--passcode``, ``--secret`` and ``--open``."""
 
-import logging
 import signal
 import sqlite3
 import sys
 
 import pytest
 
-from chatlib.__main__ import chat_server, is_loopback, main, parser
+from chatlib.__main__ import chat_server, is_loopback, parser
 from chatlib.history import History
 from chatlib.identity import Passcode, Trusting
 from support.clients import PlainClients, flush
 from support.servers import why_refused
-from support.waiting import TIMEOUT, eventually, threads_end
+from support.waiting import TIMEOUT, eventually
 
 CODE = "green tea"
 
@@ -32,24 +31,6 @@ async def run(command):
     yield start
     for connect in opened:
         await connect.close()
-
-
-@pytest.fixture
-def fails(capfd):
-    """Run the command in this process, and return the one line with which it ends."""
-    log = logging.getLogger("chatlib")
-    before = log.level, log.handlers[:]
-
-    def run_main(*arguments):
-        assert main(["--port", "0", *arguments]) == 1
-        shown = capfd.readouterr()
-        assert shown.out == ""
-        [line] = shown.err.splitlines()
-        return line
-
-    yield run_main
-    threads_end()
-    log.level, log.handlers[:] = before
 
 
 class TestHistory:
