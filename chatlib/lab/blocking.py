@@ -12,6 +12,12 @@ from collections.abc import Callable, Coroutine, Generator
 from types import FrameType, TracebackType
 from typing import Any, NoReturn, Self, TypeVar
 
+try:
+    # `signal.signal` tries to make an enum of each handler, which takes twenty times as long.
+    import _signal as handlers  # type: ignore[import-not-found]
+except ImportError:
+    import signal as handlers
+
 _Result = TypeVar("_Result")
 
 # Code that keeps its turn for so many seconds blocks the event loop. A shorter turn ends by itself,
@@ -100,8 +106,11 @@ class _Turn:
 
     def __enter__(self) -> None:
         self._since = time.monotonic()
-        if threading.current_thread() is threading.main_thread():
-            self._earlier = signal.signal(signal.SIGINT, self._on_interrupt)
+        if threading.current_thread() is not threading.main_thread():
+            return
+        self._earlier = handlers.getsignal(signal.SIGINT)
+        if self._earlier is not None:  # None is one of C's, which could not be set again
+            handlers.signal(signal.SIGINT, self._on_interrupt)
 
     def __exit__(self, *_: object) -> None:
         with self._lock:
@@ -110,9 +119,9 @@ class _Turn:
         if self._timer:
             self._timer.cancel()
         if self._earlier is not None:
-            found = signal.signal(signal.SIGINT, self._earlier)
+            found = handlers.signal(signal.SIGINT, self._earlier)
             if found != self._on_interrupt:  # the coroutine's own, which is to stay
-                signal.signal(signal.SIGINT, found)
+                handlers.signal(signal.SIGINT, found)
         if (seconds := time.monotonic() - self._since) > TURN:
             self._blocked(seconds)
         if self._is_interrupted and not self._stopper.has_stopped:  # it was for somebody else

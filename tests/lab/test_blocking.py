@@ -133,6 +133,10 @@ async def test_what_gives_way_is_awaited_as_ever():
     assert blocks == []
 
 
+def test_handlers_are_set_at_little_cost():
+    assert blocking.handlers is not signal, "Python has renamed `_signal`"
+
+
 async def test_it_can_be_cancelled():
     ended = []
 
