@@ -140,6 +140,20 @@ class TestAppend:
         assert await append(history, message(), message(key="k")) == [2, 1]
         assert ids(history.heard) == [1, 2]
 
+    async def test_one_who_has_gone_holds_up_nobody_behind(self, history):
+        gone, waiting = (asyncio.create_task(history.append(message())) for _ in range(2))
+        await asyncio.sleep(0)
+        gone.cancel()
+        assert await asyncio.wait_for(waiting, TIMEOUT) == 2
+
+    async def test_a_last_delivery_that_fails_can_be_made_up_for(self, history, caplog):
+        async def fail(_):
+            raise RuntimeError("no wire")
+
+        history.deliver_with(fail)
+        assert await append(history, message()) == [1]
+        assert await ids_missed(history, EVERYONE) == [1]
+
     async def test_a_delivery_that_fails_is_logged_and_the_next_ones_go_on(self, history, caplog):
         deliver = history._deliver
 

@@ -1,6 +1,7 @@
 """The limits: each one answered with a clear sentence, none of them reached by people."""
 
 import json
+from dataclasses import fields
 
 import pytest
 
@@ -9,6 +10,26 @@ from chatlib.limits import Allowance, Limits
 from chatlib.messages import BadInputError
 from support.servers import serving
 from support.waiting import eventually
+
+
+# Below these, a default would be in the way of people; above them, it would bound nothing.
+DEFAULTS = {
+    "message_size": (10_000, 100_000),
+    "messages_per_second": (10, 100),
+    "burst": (50, 500),
+    "rooms_per_socket": (50, 500),
+    "name_length": (50, 500),
+    "sockets_per_user": (10, 100),
+    "unread_bytes": (1_000_000, 10_000_000),
+    "packets_per_request": (16, 100),
+    "transport_bytes": (100_000, 1_000_000),
+}
+
+
+@pytest.mark.parametrize("limit", [each.name for each in fields(Limits)])
+def test_a_default_lets_people_do_what_they_like_and_programs_not(limit):
+    least, most = DEFAULTS[limit]
+    assert least <= getattr(Limits(), limit) <= most
 
 
 class TestName:
