@@ -88,6 +88,7 @@ def unprintable():
     story = Story(name, "bob")
     story.up(name, name, name)
     story.emit(name, name, to=(name,))
+    story.steps.append(Fault(name, name))
     return story
 
 
@@ -334,6 +335,7 @@ def test_text_that_no_encoding_has_is_replaced():
     for picture in drawn(unprintable()):
         picture.svg().encode()
         picture.text().encode()
+        picture.html().encode()
 
 
 def test_a_picture_is_legible_in_a_window_of_900_px():

@@ -71,7 +71,7 @@ class Comparison(Picture):
             framed = {(0, name) for name in self._clients if both[0][name] != both[1][name]}
             grid.row(line, marks, framed=framed)
         grid.note(_LEGEND)
-        return grid.document(self.title, "\n".join(self.sentences()))
+        return grid.document(self.title, self.sentences())
 
     def _guessed(self, line: str, name: str) -> str:
         mark = _mark(self._guess[line], name)

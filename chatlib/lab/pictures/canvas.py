@@ -2,7 +2,7 @@
 
 import html
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any, Generic, Literal, TypeVar
 
 import svg
@@ -89,14 +89,14 @@ class Canvas:
         self.text("soft", MARGIN, self.y + 16, text)
         self.y += 26
 
-    def document(self, title: str, description: str) -> str:
+    def document(self, title: str, sentences: Iterable[str]) -> str:
         """Return the finished SVG document."""
         height = self.y + 8
         drawn, self._elements = self._elements, []
         self.background(height)
         elements: list[svg.Element] = [
             svg.Title(text=_escape(title)),
-            svg.Desc(text=_NEWLINE.join(map(_escape, description.split("\n")))),
+            svg.Desc(text=_NEWLINE.join(map(_escape, sentences))),
             svg.Style(text=dark(self._styles)),
             *self._elements,
             *drawn,

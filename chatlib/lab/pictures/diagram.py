@@ -61,14 +61,14 @@ class SequenceDiagram(Picture):
                     lifelines.aside(_left_out(step))
         for note in self._notes():
             lifelines.aside(note)
-        return lifelines.document(self.title, "\n".join(self.sentences()))
+        return lifelines.document(self.title, self.sentences())
 
     def _lines(self, step: Step | Gap) -> list[str]:
         match step:
             case Gap():
                 return [_left_out(step)]
             case Fault():
-                return [f"{self._padded(step.where)} ⚡ {step.what}"]
+                return [f"{self._padded(step.where)} ⚡ {plain(step.what)}"]
             case Packet():
                 return [self._line(step, self._label(step))]
         label, server = self._label(step), self._padded(SERVER)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 CHARACTER = 7.3  # px; the advance of a 12 px monospace character, rounded up
 HEAD_CHARACTER = 8.0  # px; of a bold one of 13 px
 _LONGEST_NAME = 16  # characters
-_MOST_LINES = 3
+_MOST_LINES = 6
 
 
 @dataclass(frozen=True)
@@ -67,12 +67,15 @@ def short_name(name: str) -> str:
 
 def wrapped(text: str, room: float) -> list[str]:
     """Return code broken into a few lines of so many px, at spaces if there are any."""
-    characters = max(int(room / CHARACTER), 12)
-    indent = "  "
-    lines = textwrap.wrap(text, characters, subsequent_indent=indent) or [""]
-    if len(lines) > _MOST_LINES:
-        lines = [*lines[: _MOST_LINES - 1], cut(f"{lines[_MOST_LINES - 1]}……", room)]
-    return lines
+    lines = textwrap.wrap(
+        text,
+        max(int(room / CHARACTER), 12),
+        subsequent_indent="  ",
+        break_on_hyphens=False,
+        max_lines=_MOST_LINES,
+        placeholder="…",
+    )
+    return [cut(line, room) for line in lines]
 
 
 def _cells(letter: str) -> int:

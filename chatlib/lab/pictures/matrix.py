@@ -70,7 +70,7 @@ class Matrix(Picture):
             grid.row(python, marks, javascript)
         for note in [_LEGEND] * bool(rows) + self._notes():
             grid.note(note)
-        return grid.document(self.title, "\n".join(self.sentences()))
+        return grid.document(self.title, self.sentences())
 
     def _both_ends(self) -> tuple[list[tuple[str, Emission]], str]:
         """Return the rows to draw, and what is to be said of those in the middle."""

@@ -3,6 +3,8 @@
 import html
 from typing import Any
 
+from chatlib.lab.words import plain
+
 # What a data: URL and an attribute in single quotes may not hold, and nothing more, so that a
 # notebook's diff can be read.
 _QUOTED = str.maketrans({character: f"%{ord(character):02X}" for character in "%#<>&'"})
@@ -37,7 +39,7 @@ class Picture:
         left_out = len(sentences) - _MOST_SENTENCES
         told = sentences[:_MOST_SENTENCES]
         told += [f"And {left_out} more; the text form has them."] * (left_out > 0)
-        return "\n".join([f"{self.title}.", *told])
+        return "\n".join(map(plain, [f"{self.title}.", *told]))
 
     def html(self) -> str:
         """Return the SVG document as an image in HTML, with words for screen readers.
