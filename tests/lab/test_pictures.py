@@ -10,6 +10,7 @@ from chatlib.lab.pictures import Matrix, SequenceDiagram
 from chatlib.lab.pictures.lettering import text_width
 from chatlib.lab.pictures.style import PALETTE, STYLES
 from chatlib.lab.trace import SERVER, Emission, Fault, Packet, Trace
+from chatlib.lab.words import plain
 
 SHAPES = {"rect", "line", "circle", "polygon"}
 SVG = "{http://www.w3.org/2000/svg}"
@@ -310,7 +311,7 @@ def test_a_change_in_a_picture_is_a_change_of_a_few_lines():
 def test_an_image_has_the_title_and_the_sentences_as_its_words(story):
     for picture in drawn(story):
         words = Image(picture.html()).attributes["alt"].splitlines()
-        assert words == [f"{picture.title}.", *picture.sentences()]
+        assert words == [f"{picture.title}.", *map(plain, picture.sentences())]
 
 
 def test_the_words_of_an_image_end_before_they_tire_whoever_listens():
