@@ -49,6 +49,7 @@ class Stage:
     Attributes:
         io: The server that the answer works on.
         lab: The lab.
+        own_frame: Returns the innermost frame of the reader's code, among a frame and its callers.
     """
 
     def __init__(self, io: socketio.AsyncServer, lab: Lab, watch: Watch) -> None:
@@ -57,6 +58,7 @@ class Stage:
         self._watch = watch
         lab.leave_out(watch)
         self._sent: list[Packet] = []
+        self.own_frame = watch.code.own_frame
 
     async def join(self, *names: str, auth: Any = None, **options: Any) -> Any:
         """Connect clients, as `Lab.join` does, and forget what happened until then."""

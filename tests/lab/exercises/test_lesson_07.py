@@ -828,6 +828,16 @@ async def test_07_5(check_exercise):
                 bakery(baking, "await asyncio.sleep(0.14)", "time.sleep(0.06)", baked),
                 "bob was answered in time, but the server stood still for a while",
             ),
+            (  # the loop itself calls what blocks it
+                bakery(
+                    baking,
+                    "await asyncio.sleep(0.05)",
+                    "asyncio.get_running_loop().call_soon(time.sleep, 0.25)",
+                    "await asyncio.sleep(0.15)",
+                    baked,
+                ),
+                "bob was answered in time, but the server stood still for a while",
+            ),
             (  # two orders share a variable
                 bakery(
                     "nonlocal order",
