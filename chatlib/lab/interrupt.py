@@ -23,7 +23,7 @@ class InterruptWatch:
     _watching: ClassVar[set["InterruptWatch"]] = set()
 
     def start(self) -> None:
-        """Begin to watch, in the running event loop."""
+        """Start watching, in the running event loop."""
         self._loop = asyncio.get_running_loop()
         if not self._sockets:
             self._open()
@@ -31,7 +31,7 @@ class InterruptWatch:
             self._watching.add(self)
 
     def stop(self) -> None:
-        """Stop to watch."""
+        """Stop watching."""
         self._watching.discard(self)
         if self._sockets and not self._watching:
             found = signal.set_wakeup_fd(-1)

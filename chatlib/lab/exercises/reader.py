@@ -216,7 +216,9 @@ class Watch:
         pending = self.pending()
         for task in pending:
             task.cancel()
-        await asyncio.gather(*pending, return_exceptions=True)
+        # Where the code was stopped, Python need not log that nobody asked its task for the error.
+        awaited = self._tasks if self.is_blocking else pending
+        await asyncio.gather(*awaited, return_exceptions=True)
 
     def forgotten(self) -> list[str]:
         """Return how the reader wrote the calls that were never awaited."""

@@ -408,7 +408,7 @@ async def test_an_answer_is_not_blamed_for_an_earlier_one():
 
 
 ENDLESS = """
-import time
+import asyncio, time
 def answer(io):
     def work():
         return 6 * 7
@@ -442,6 +442,15 @@ async def test_an_answer_that_blocks_the_loop_itself_is_stopped(impatient):
     verdict = await judged("import time\ndef answer(io):\n    time.sleep(60)")
     assert verdict.message.startswith("Your code blocks the event loop")
     assert signal.getsignal(signal.SIGALRM) == signal.SIG_DFL
+
+
+@NO_ALARM
+async def test_a_task_that_blocks_the_loop_is_stopped_and_says_no_more(impatient, caplog):
+    source = ENDLESS.replace("@io.on", "async def endless(): time.sleep(60)\n    @io.on")
+    verdict = await judged(source.format("return asyncio.create_task(endless())", "OSError"))
+    assert verdict.message.startswith("Your code blocks the event loop")
+    gc.collect()
+    assert not caplog.records
 
 
 async def test_an_answer_in_a_thread_is_stopped_where_it_computes(impatient):
