@@ -11,7 +11,6 @@ from chatlib.messages import BadInputError
 from support.servers import serving
 from support.waiting import eventually
 
-
 # Below these, a default would be in the way of people; above them, it would bound nothing.
 DEFAULTS = {
     "message_size": (10_000, 100_000),
