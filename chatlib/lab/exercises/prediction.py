@@ -14,7 +14,7 @@ from IPython.display import display
 from chatlib.lab.exercises.awaited import to_be_awaited
 from chatlib.lab.exercises.comparison import Comparison
 from chatlib.lab.exercises.exercise import Verdict, bare_server
-from chatlib.lab.exercises.stage import TIMEOUT, deliveries_in
+from chatlib.lab.exercises.stage import deliveries_in
 from chatlib.lab.lab import Lab
 from chatlib.lab.trace import Step
 from chatlib.lab.words import enumerated
@@ -24,17 +24,17 @@ _EVERYONE = ("everyone", "everybody", "all")
 
 
 class _UnreadableGuessError(Exception):
-    """A guess is not what one can compare; the message says why."""
+    """A guess cannot be compared; the message says why."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a scene, that something is done by.
+    """A line of a scene: it does something that clients may hear of.
 
     Attributes:
         code: The line; without an ``await`` in it, it gets one in front.
         heard: Who hears something of it, a name for each time; None if that is not asked.
-        why: Why it is those, for who guessed otherwise.
+        why: Why it is those, for a reader who guessed otherwise.
     """
 
     code: str
@@ -52,7 +52,7 @@ class Prediction:
         setup: Lines that connect the clients, by ``lab.join``; nothing of them counts.
         lines: The lines of the scene, one after the other.
         hint_text: What `hint` prints.
-        praise: What is said to a guess that is right.
+        praise: What is said of a guess that is right.
         events: The events that count; all, if not given.
         server: Makes the server; one without handlers, if not given.
         names: What the lines can use besides ``io`` and ``lab``.
@@ -141,7 +141,7 @@ class Prediction:
         io = self.server()
         name, options = f"exercise {self.number}", self.options or {}
         happened = {}
-        async with await Lab.open(io, name=name, timeout=TIMEOUT, **options) as lab:
+        async with await Lab.open(io, name=name, **options) as lab:
             names = {"io": io, "lab": lab} | dict(self.names or {})
             await _run(self.server_source, names)
             await _run(self.setup, names)
@@ -166,7 +166,7 @@ class Prediction:
 
 
 def _names(guess: Any, line: str, clients: Sequence[str]) -> list[str]:
-    """Return the names in a guess, that may be a list of them, or text."""
+    """Return the names in a guess, which may be a list of them, or text."""
     if isinstance(guess, str):
         word = guess.strip().casefold()
         guess = [word] if word in (*_NOBODY, *_EVERYONE) else re.split(r"[\s,;&]+|\band\b", guess)

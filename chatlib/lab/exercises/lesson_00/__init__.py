@@ -1,4 +1,4 @@
-"""The exercises of lesson 00: one of each kind that a first lesson needs, and a handler to mend."""
+"""The exercises of lesson 00: a first handler, a guess, and a handler with two branches."""
 
 from chatlib.lab.exercises.lesson_00 import knock, prediction, share
 

@@ -1,4 +1,4 @@
-"""Exercise 00.3: a handler with a branch."""
+"""Exercise 00.3: a handler with two branches."""
 
 import secrets
 from collections.abc import Callable

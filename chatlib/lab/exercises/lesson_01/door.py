@@ -1,4 +1,4 @@
-"""Exercise 01.1: let in who brings a name."""
+"""Exercise 01.1: let in whoever brings a name."""
 
 import asyncio
 import secrets
@@ -64,7 +64,7 @@ def _disconnected_too(client: Any, disconnected: list[str]) -> str:
 
 
 async def _two_at_once(stage: Stage, visits: dict[str, _Auth]) -> None:
-    """See that of two that connect at the same moment the one is let in that has a name."""
+    """See that, of two that connect at the same moment, only the one with a name is let in."""
     clients = [stage.lab.client(name) for name in visits]
     came = await asyncio.gather(
         *(

@@ -8,7 +8,7 @@ from chatlib.lab.words import enumerated
 
 
 def comes_from_the_handler(error: Exception) -> bool:
-    """Return whether a handler raised this, and not a client that was refused."""
+    """Tell whether a handler raised this error, and not a client that was refused."""
     return any(note.startswith("Raised in") for note in getattr(error, "__notes__", []))
 
 

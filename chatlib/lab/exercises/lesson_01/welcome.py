@@ -1,4 +1,4 @@
-"""Exercise 01.2: welcome who is connected by then."""
+"""Exercise 01.2: welcome a client that is connected by then."""
 
 import asyncio
 from collections.abc import Callable

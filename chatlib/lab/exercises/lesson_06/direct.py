@@ -18,7 +18,7 @@ from chatlib.server import ChatServer
 
 @dataclass(frozen=True)
 class _Direct:
-    """Who writes what to whom in 06.3, and to which users one cannot write."""
+    """Who writes what to whom, and to which users one cannot write."""
 
     sender: str
     texts: tuple[str, str]

@@ -13,7 +13,7 @@ from chatlib.lab.words import as_json, enumerated
 
 @dataclass(frozen=True)
 class _Hello:
-    """Who is there already in 06.2, who comes with manners, who without, and then who with."""
+    """The clients: those who are there already, one with manners, one without, one more with."""
 
     there: tuple[str, ...]
     newcomer: str

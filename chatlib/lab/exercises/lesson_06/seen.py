@@ -10,7 +10,7 @@ from chatlib.lab.exercises.lesson_06.shared import chat, expect
 
 @dataclass(frozen=True)
 class _Seen:
-    """Who has seen what of whom in 06.5: of a user with tabs, and of sockets without a user."""
+    """Who has seen what of whom: of a user with tabs, and of sockets without a user."""
 
     reader: str
     user_of_reader: Any

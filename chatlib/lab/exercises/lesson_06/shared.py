@@ -20,7 +20,7 @@ def chat() -> socketio.AsyncServer:
 async def expect(
     stage: Stage, after: str, event: str, *, by: Iterable[str], data: Any, rooms: str
 ) -> None:
-    """Do as `Stage.expect` does, and tell who reaches nobody which rooms there are, if given."""
+    """Do as `Stage.expect` does; where nobody was reached, say which rooms there are."""
     try:
         await stage.expect(after, event, by=by, data=data)
     except NothingCameError as error:

@@ -13,7 +13,7 @@ from chatlib.lab.words import enumerated
 
 @dataclass(frozen=True)
 class _Groups:
-    """Who types in 06.1, who else is in the group, and who is in another one with the typist."""
+    """Who types, who else is in the group, and who is in another group with the typist."""
 
     group: Any
     typist: str

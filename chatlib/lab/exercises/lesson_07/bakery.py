@@ -54,7 +54,7 @@ async def _a_turn_for_all(answer: Callable[..., Any], stage: Stage, scene: _Bake
 
 
 def _watch_the_loop(stage: Stage) -> list[str]:
-    """Return a list, into which goes each event that is emitted from another loop."""
+    """Return a list to which each event goes that is emitted from another loop."""
     loop, manager = asyncio.get_running_loop(), stage.io.manager
     emit, elsewhere = manager.emit, []
 
@@ -113,14 +113,15 @@ class _Heard:
 
 
 class _Pulse:
-    """Beats in the event loop, and in a thread beside it that looks what the loop is doing.
+    """Beats in the event loop, and in a thread beside it that looks at what the loop runs.
 
     Args:
         is_own: Tells whether the reader's code is running, among a frame and its callers.
 
     Attributes:
         still: The longest time that the reader's code was seen to run between two beats of the
-            loop, in seconds. What merely has no turn on a busy machine is rarely in that code.
+            loop, in seconds. A loop that merely gets no turn, as the machine is busy, is rarely
+            seen in that code.
         alone: The most beats of the thread between two of the loop.
     """
 

@@ -18,7 +18,7 @@ _LIMIT = 0.5  # seconds
 
 @dataclass(frozen=True)
 class _Case:
-    """What the server does with a text, and what the function is to make of that.
+    """What the server does with a text.
 
     Attributes:
         text: The text.
@@ -81,7 +81,11 @@ class _Slow:
 async def _one_way(
     answer: Callable[..., Any], stage: Stage, client: Any, server: _Slow, case: _Case
 ) -> str:
-    """Play a case; return what may be the load's fault, once, or nothing. What cannot, is wrong."""
+    """Play a case; return what may be the load's fault, once, or nothing.
+
+    Raises:
+        WrongAnswerError: Something is wrong that cannot be the load's fault.
+    """
     error = f"Line {random.randint(10, 99)} is busy."  # noqa: S311
     wanted = "no answer" if case.after else "sent" if case.ok else error
     server.reply = {"ok": True, "id": 7} if case.ok else {"ok": False, "error": error}

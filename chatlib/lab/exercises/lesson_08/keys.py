@@ -26,7 +26,7 @@ def _slow_server() -> socketio.AsyncServer:
 
 @dataclass(frozen=True)
 class _Talk:
-    """Who sends to a server that knows keys, who is there besides, and what is said.
+    """Who sends to a server that knows keys, who else is there, and what is said.
 
     Attributes:
         is_long: Whether it is about other keys, or about a server that must not forget one.
@@ -67,7 +67,7 @@ async def _server(answer: Callable[..., Any], stage: Stage, talk: _Talk) -> None
         check_answer(after, got)
 
     async def remembers() -> bool:
-        """Return whether the answer knows a key of an earlier check."""
+        """Tell whether the answer knows a key of an earlier check."""
         for known in _earlier:
             await stage.call(sender, "message", {"text": one, "key": known})
             return not any(packet.event == "news" for packet in await stage.deliveries())

@@ -11,7 +11,7 @@ from chatlib.lab.words import enumerated
 
 
 class _RoomMember:
-    """Bob with an answer's two functions, and what he should have heard."""
+    """Bob, with an answer's two functions, and what he should have heard."""
 
     def __init__(self, stage: Stage, post: Post, sender: Any) -> None:
         self.stage = stage

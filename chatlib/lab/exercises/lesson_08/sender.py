@@ -45,7 +45,7 @@ _MISHAPS = (
 
 
 class _Sending:
-    """One message, what shall get lost of it, and the attempts that have come.
+    """One message, what is to get lost of it, and the attempts that have come.
 
     Attributes:
         text: What it says.
@@ -101,7 +101,7 @@ class _Sending:
 
 
 class _Careless:
-    """A server's handler of ``message``, that loses what it is told to lose."""
+    """A server's handler of ``message`` that loses what it is told to lose."""
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
@@ -133,7 +133,7 @@ class _Careless:
         return {"ok": True}
 
     def listen_to(self, client: Any) -> None:
-        """Note how long a client's calls wait, and let those that get lost wait no longer.
+        """Note how long a client's calls wait, and let no call wait whose message gets lost.
 
         The attempts of the first message have their time, and so has what limits itself.
         """

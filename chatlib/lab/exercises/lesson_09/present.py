@@ -14,7 +14,7 @@ from chatlib.lab.words import as_json
 
 @dataclass(frozen=True)
 class _Holders:
-    """Who has a token and says what, what a stranger comes with, and who has another's name."""
+    """Who has a token, and says what; what a stranger comes with; who has another's name."""
 
     texts: dict[str, str]
     stranger: str
@@ -61,7 +61,7 @@ class _Tokens:
 
 
 def _got(packet: Packet) -> str:
-    """Return how a client got what is in a packet, as the end of a sentence."""
+    """Return how a client got a packet, as the end of a sentence."""
     did = "got an acknowledgement of" if packet.kind == "ack" else "heard"
     return f'{did} "{packet.event}"'
 
