@@ -1,11 +1,13 @@
 import itertools
 import re
+from collections import Counter
 from html.parser import HTMLParser
 from urllib.parse import unquote
 from xml.etree import ElementTree as ET
 
 import pytest
 
+from chatlib.lab.exercises.comparison import Comparison
 from chatlib.lab.pictures import Matrix, SequenceDiagram
 from chatlib.lab.pictures.lettering import text_width
 from chatlib.lab.pictures.style import PALETTE, STYLES
@@ -853,3 +855,39 @@ def test_an_address_that_python_socketio_refuses_can_still_be_drawn():
     story.emit("news", to=(["alice"], {1}), skip=([],), heard=[], caller="alice")
     assert 'to=[["alice"], "{1}"]' in Matrix(story).text()
     assert "io.to" in Matrix(story).svg()
+
+
+# -- a guess beside what happened ------------------------------------------------------------------
+
+
+def a_guess(clients):
+    names = [f"client {number}" for number in range(clients)]
+    line = 'bob.emit("say", {"room": "tea", "text": "who is there?"})'
+    guess, heard = Counter(names[:1]), Counter(names[1:2] * 2)
+    return Comparison([line], names, {line: guess}, {line: heard})
+
+
+@pytest.mark.parametrize("clients", [2, 5, 9])
+def test_a_guess_fits_beside_what_happened(clients):
+    picture = a_guess(clients)
+    width = number(elements(picture, "svg")[0], "width")
+    assert width <= 600
+    for text in elements(picture, "text"):
+        half = text_width(text_of(text)) / 2
+        centred = text.get("text-anchor") == "middle"
+        assert number(text, "x") - half * centred >= 0
+        assert number(text, "x") + half * (1 if centred else 2) <= width
+
+
+def test_what_was_guessed_wrong_is_framed():
+    picture = a_guess(3)
+    frames = [
+        number(one, "x") + number(one, "width") / 2 for one in elements(picture, "rect", "fault")
+    ]
+    columns = [number(one, "x") for one in elements(picture, "text", "head")][:3]
+    assert frames == pytest.approx(columns[:2], abs=0.1)
+
+
+def test_a_guess_is_told_in_words():
+    [sentence] = a_guess(3).sentences()
+    assert sentence.endswith(": your guess is client 0; client 1 (2 times) heard it.")

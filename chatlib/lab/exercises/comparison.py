@@ -84,7 +84,7 @@ def _named(heard: Counter[str]) -> str:
     times = {name: count for name, count in heard.items() if count > 0}
     if not times:
         return "nobody"
-    return enumerated(f"{n}, {count} times," if count > 1 else n for n, count in times.items())
+    return enumerated(f"{n} ({count} times)" if count > 1 else n for n, count in times.items())
 
 
 def _mark(heard: Counter[str], name: str) -> str:
