@@ -19,6 +19,7 @@ def check_server(io: Any) -> None:
         raise TypeError(
             'A lab needs a socketio.AsyncServer(async_mode="aiohttp"), or ChatServer().io.'
         )
+    is_shared(io)  # it refuses what only looks so
 
 
 class Host:
@@ -102,6 +103,7 @@ class Host:
             self._subscription.detach()
 
     async def _subscribe(self) -> None:
+        __tracebackhide__ = True
         self._subscription = Subscription(self.io, self._wire)
         try:
             await self._subscription.start(self._timeout)

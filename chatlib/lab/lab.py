@@ -67,7 +67,8 @@ class Lab:
 
         Args:
             io: The server, as made by ``socketio.AsyncServer(async_mode="aiohttp")`` or found in
-                ``ChatServer().io``.
+                ``ChatServer().io``. With a `socketio.AsyncRedisManager` it is one with the servers
+                of other labs: each waits for the others, and draws its own clients.
             name: A lab that is still open under the same name, or with the same server, is closed
                 first, so that the cell can run again.
             seed: With a seed, the socket ids are the same at every run, so that they can be shown.
@@ -80,6 +81,7 @@ class Lab:
 
         Raises:
             TypeError: ``io`` is not an aiohttp-based `socketio.AsyncServer`.
+            ConnectionError: Its Redis does not answer.
         """
         check_server(io)
         for lab in [lab for lab in _open_labs.values() if lab._name == name or lab._host.io is io]:

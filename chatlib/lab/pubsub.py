@@ -9,6 +9,7 @@ namespace that nobody is in.
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import uuid
 from collections.abc import Iterator
@@ -28,6 +29,9 @@ _MARKS = "/chatlib-lab"
 # A mark that comes before the subscription is lost: it is published again after so many seconds,
 # and later and later.
 _AGAIN = 0.005
+
+# So many marks go round, at most, where something never ends: it may publish faster than they go.
+_ROUNDS = 50
 
 # A publisher's own log: what goes wrong becomes an error of the lab's.
 _silent = logging.getLogger(f"{__name__}.publisher")
@@ -123,6 +127,8 @@ class Subscription:
         """
         __tracebackhide__ = True
         await self._publish("")  # no subscription is tried where there is no Redis
+        if not self._io.manager_initialized:  # it would forget a connection that it has
+            await _close(self._io.manager)
         self._attach()
         await self.settle(timeout)
 
@@ -146,12 +152,7 @@ class Subscription:
         """Close the connections to Redis; a stopped server's manager leaves its own open."""
         self.detach()
         for manager in (self._io.manager, self._publisher):
-            if manager.connected:
-                manager.connected = False  # it connects anew when it is used again
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(GRACE):
-                        await manager.pubsub.aclose()
-                        await manager.redis.aclose()
+            await _close(manager)
 
     def detach(self) -> None:
         """Stop listening."""
@@ -183,8 +184,10 @@ class Subscription:
         __tracebackhide__ = True
         try:
             async with asyncio.timeout(timeout):
-                while await self._has_anything_happened():
-                    pass
+                for round_ in itertools.count(1):
+                    is_over = not await self._has_anything_happened()
+                    if is_over or (round_ >= _ROUNDS and self._is_endless()):
+                        return
         except TimeoutError:
             raise LabTimeoutError(f"Waited {timeout:g} s for {self._what_is_left()}.") from None
 
@@ -197,6 +200,10 @@ class Subscription:
         await self._flush()
         is_quiet = all(wire.waiting.is_quiet() for wire in wires)
         return not is_quiet or before != [wire.changes.count for wire in wires]
+
+    def _is_endless(self) -> bool:
+        wires = [subscription._wire for subscription in self._channel.subscriptions]
+        return any(wire.running.has_left_out() for wire in wires)
 
     def _what_is_left(self) -> str:
         for subscription in self._channel.subscriptions:
@@ -261,6 +268,15 @@ class Subscription:
         name = self._channel.ids.get(sid, sid)
         with self._wire.handlers.handling(f"the server's handler of the disconnect of {name}"):
             await self._disconnect(sid, namespace, **options)
+
+
+async def _close(manager: socketio.AsyncRedisManager) -> None:
+    if manager.connected:
+        manager.connected = False  # it connects anew when it is used again
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GRACE):
+                await manager.pubsub.aclose()
+                await manager.redis.aclose()
 
 
 def _with_ear(manager: type, subscription: Subscription) -> type:

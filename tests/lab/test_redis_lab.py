@@ -205,6 +205,19 @@ async def test_a_handler_that_does_not_end_on_the_other_server_is_named(labs):
     never.set()
 
 
+async def test_a_ticker_faster_than_redis_is_not_waited_for(labs):
+    (io, _), (a, b) = await labs("a", "b")
+
+    async def tick():
+        while True:
+            await io.emit("tick")
+            await asyncio.sleep(0)
+
+    io.start_background_task(tick)
+    await a.settle()
+    await b.settle()
+
+
 async def test_what_a_handler_raises_is_for_the_lab_of_its_server(labs):
     (io, _), (a, b) = await labs("a", "b")
     bob = await b.join("bob")
@@ -363,6 +376,15 @@ async def test_a_server_that_was_killed_misses_what_is_said_meanwhile(labs):
     await a.faults.start_server()
     await other.emit("news", "heard")
     assert await emissions(a) == [("news", "heard", ["alice"], [])]
+
+
+async def test_a_server_may_have_published_before_its_lab_is_opened(own_labs, own_redis):
+    io = server(own_labs.url)
+    await io.emit("news")
+    lab = await own_labs.open(io)
+    await lab.close()
+    with own_redis.client() as client:
+        assert len(client.client_list()) == 1
 
 
 async def test_nothing_is_left_on_redis(own_labs, own_redis):
