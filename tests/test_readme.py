@@ -17,6 +17,13 @@ def test_every_lesson_is_listed_in_order():
     assert listed == [lesson.name for lesson in lessons()]
 
 
+def test_the_lesson_to_add_is_the_next():
+    section = README.partition("## Add a lesson")[2]
+    number = f"{len(lessons()):02}"
+    assert f"the next is {number}:" in section
+    assert {*re.findall(r"lesson_(\d\d)|(\d\d)_your", section)} == {(number, ""), ("", number)}
+
+
 def test_every_link_within_the_repository_leads_somewhere():
     links = [link for link in re.findall(r"\]\((.*?)\)", README) if "://" not in link]
     assert links
