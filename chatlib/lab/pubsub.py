@@ -1,10 +1,14 @@
 """Servers that are one, through Redis: what one of them publishes, the others hear.
 
-A lab listens where python-socketio's manager hands on what it has heard: `AsyncManager.emit`, and
-`AsyncServer.disconnect`. And it waits by a mark that it publishes itself: Redis keeps the order of
-a channel, and a manager handles one message after the other, so that who has heard the mark has
-handled all that was published before it. To a server without a lab, a mark is an event in a
-namespace that nobody is in.
+A lab listens where python-socketio's manager hands on what it has heard, by names that it makes
+public: `AsyncManager.emit` and ``trigger_callback``, which a class put below the manager's own
+overrides, and `AsyncServer.disconnect`. It knows a manager by ``redis_url``, ``redis_options``,
+``channel`` and ``write_only``; it starts one by ``initialize`` and ``manager_initialized``, and
+closes its connections by ``connected``, ``redis`` and ``pubsub``.
+
+It waits for what was published by publishing a mark: Redis keeps the order of a channel, and a
+manager handles one message after the other, so that who has heard the mark has handled all that was
+published before it. To a server without a lab, a mark is an event in a namespace that nobody is in.
 """
 
 import asyncio
@@ -75,14 +79,14 @@ def is_shared(io: socketio.AsyncServer) -> bool:
     """Tell whether a server has others beside it.
 
     Raises:
-        TypeError: It does, but not by a `socketio.AsyncRedisManager`.
+        TypeError: It does, but its client manager is not a `socketio.AsyncRedisManager`.
     """
     if isinstance(io.manager, socketio.AsyncRedisManager):
         return True
     if hasattr(io.manager, "channel"):
         raise TypeError(
-            "A lab can use servers that share a socketio.AsyncRedisManager, and not by "
-            f"{type(io.manager).__name__}."
+            "A lab can use a server that shares a socketio.AsyncRedisManager with others; this one "
+            f"has a client manager of the type {type(io.manager).__name__}."
         )
     return False
 

@@ -460,7 +460,5 @@ async def test_servers_that_share_something_else_are_refused():
         channel = "socketio"
 
     io = socketio.AsyncServer(async_mode="aiohttp", client_manager=Elsewhere())
-    with pytest.raises(
-        TypeError, match=r"share a socketio\.AsyncRedisManager, and not by Elsewhere"
-    ):
+    with pytest.raises(TypeError, match=r"socketio\.AsyncRedisManager .* of the type Elsewhere"):
         await Lab.open(io)
