@@ -149,8 +149,8 @@ class _Turn:
 class LoopWatch:
     """Stops code of one kind, without being asked, when it blocks the running event loop.
 
-    A thread looks on. In the main thread it uses SIGALRM, where there is one: that ends a
-    `time.sleep`, too. Elsewhere, code that sleeps is stopped when it wakes up.
+    In the main thread it takes the system's timer, SIGALRM, where there is one. Elsewhere a thread
+    looks on, which stops code that sleeps only when that wakes up.
 
     Args:
         patience: For how many seconds the code may block the event loop.
@@ -162,7 +162,7 @@ class LoopWatch:
         self._is_guilty = is_guilty
         self._loop = asyncio.get_running_loop()
         self._watched = threading.get_ident()
-        self._has_alarm = hasattr(signal, "SIGALRM") and (
+        self._has_alarm = hasattr(signal, "setitimer") and (
             threading.current_thread() is threading.main_thread()
         )
         self._thread = threading.Thread(target=self._look_on, daemon=True)
@@ -176,11 +176,12 @@ class LoopWatch:
         return self._stopper.has_stopped
 
     def __enter__(self) -> Self:
-        self._turned()
         if self._has_alarm:
             self._earlier = signal.signal(signal.SIGALRM, self._on_alarm)
-        with contextlib.suppress(RuntimeError):  # Python in a browser has no threads
-            self._thread.start()
+        self._turned()
+        if not self._has_alarm:
+            with contextlib.suppress(RuntimeError):  # Python in a browser has no threads
+                self._thread.start()
         return self
 
     def __exit__(
@@ -192,40 +193,38 @@ class LoopWatch:
         self._has_ended.set()
         if self._thread.is_alive():
             self._thread.join()
-        if self._has_alarm:
-            signal.signal(signal.SIGALRM, self._earlier)
         self._next_turn.cancel()
+        if self._has_alarm:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, self._earlier)
         self._stopper.end()
 
     def _turned(self) -> None:
         self._since = time.monotonic()
         self._is_suspect = False
+        if self._has_alarm:
+            signal.setitimer(signal.ITIMER_REAL, self._patience, self._patience / 2)
         self._next_turn = self._loop.call_later(self._patience / 10, self._turned)
 
-    def _is_blocked(self) -> bool:
-        return time.monotonic() - self._since > self._patience
-
-    def _look_on(self) -> None:
-        while not self._has_ended.wait(self._patience / 2):
-            if self._is_blocked() and self._is_guilty(sys._current_frames().get(self._watched)):
-                # Seen twice: a busy machine may have stopped the whole process for as long.
-                if self._is_suspect:
-                    self._stop()
-                self._is_suspect = True
-
-    def _stop(self) -> None:
-        if self._has_alarm:
-            signal.pthread_kill(self._watched, signal.SIGALRM)
-        else:
-            self._stopper.has_stopped = True
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(
-                ctypes.c_ulong(self._watched), ctypes.py_object(Stop)
-            )
+    def _is_to_be_stopped(self, frame: FrameType | None) -> bool:
+        """Tell it of code that is guilty at two looks: a busy machine may make it late at one."""
+        is_blocked = time.monotonic() - self._since > self._patience
+        was_suspect = self._is_suspect
+        self._is_suspect = is_blocked and bool(self._is_guilty(frame))
+        return self._is_suspect and was_suspect
 
     def _on_alarm(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
         __tracebackhide__ = True
-        if self._is_blocked() and self._is_guilty(frame):
+        if self._is_to_be_stopped(frame):
             self._stopper.stop(frame)
+
+    def _look_on(self) -> None:
+        while not self._has_ended.wait(self._patience / 2):
+            if self._is_to_be_stopped(sys._current_frames().get(self._watched)):
+                self._stopper.has_stopped = True
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                    ctypes.c_ulong(self._watched), ctypes.py_object(Stop)
+                )
 
 
 class _Stopper:

@@ -408,7 +408,7 @@ async def test_an_answer_is_not_blamed_for_an_earlier_one():
 
 
 ENDLESS = """
-import asyncio, time
+import asyncio, re, time
 def answer(io):
     def work():
         return 6 * 7
@@ -429,7 +429,16 @@ def impatient(monkeypatch):
 
 
 @pytest.mark.parametrize("caught", ["OSError", "Exception", "BaseException"])
-@pytest.mark.parametrize("work", ["pass", "work()", "time.sleep(60)", "await io.get_session(sid)"])
+@pytest.mark.parametrize(
+    "work",
+    [
+        "pass",
+        "work()",
+        "time.sleep(60)",
+        "await io.get_session(sid)",
+        "re.match('(a+)+b', 'a' * 99)",
+    ],
+)
 @NO_ALARM
 async def test_an_answer_that_blocks_the_loop_is_stopped(impatient, work, caught):
     verdict = await judged(ENDLESS.format(work, caught))
@@ -442,6 +451,7 @@ async def test_an_answer_that_blocks_the_loop_itself_is_stopped(impatient):
     verdict = await judged("import time\ndef answer(io):\n    time.sleep(60)")
     assert verdict.message.startswith("Your code blocks the event loop")
     assert signal.getsignal(signal.SIGALRM) == signal.SIG_DFL
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
 
 
 @NO_ALARM
