@@ -6,7 +6,6 @@ import contextlib
 import json
 
 import pytest
-import pytest_asyncio
 from engineio.payload import Payload
 
 from chatlib import ChatServer
@@ -19,12 +18,6 @@ from support.servers import serving
 from support.waiting import TIMEOUT, eventually
 
 NOT_SOCKET_IO = "it does not speak Socket.IO"
-
-
-@pytest_asyncio.fixture
-async def server():
-    async with serving() as server:
-        yield server
 
 
 async def bystanders(server):

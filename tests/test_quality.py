@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from support.waiting import WHOLE_RUN
+
 ROOT = Path(__file__).parent.parent
 # Of what `import socketio, aiohttp.web` takes.
 IMPORT_COSTS_AT_MOST = 1.15
@@ -14,7 +16,7 @@ MEASUREMENTS = 20  # pairs, at the most
 
 def run(*arguments):
     return subprocess.run(
-        [sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=300
+        [sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=WHOLE_RUN
     )
 
 

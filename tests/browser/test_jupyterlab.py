@@ -23,7 +23,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from support.lessons import NOTEBOOKS, first_line, is_folded, lessons
 from support.processes import free_port, needed
-from support.waiting import WHOLE_RUN
+from support.waiting import PATIENCE, WHOLE_RUN
 
 LESSONS = lessons()
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -111,10 +111,10 @@ class JupyterLab:
         # It ends its kernels as well, for which it may take its time.
         self._process.terminate()
         try:
-            self._process.wait(20)
+            self._process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            self._process.wait(5)
+            self._process.wait(PATIENCE)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

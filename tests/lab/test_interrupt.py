@@ -12,9 +12,10 @@ import socketio
 from jupyter_client.manager import KernelManager
 
 from chatlib.lab import Lab
+from support.waiting import PATIENCE
 
 STOPPED_WITHIN = 15  # seconds; far less than anything waits for here
-PATIENCE = 300
+FOR_EVER = 300  # seconds
 
 OPEN = f"""
 import asyncio
@@ -32,7 +33,7 @@ io.on("fine", lambda sid: "fine")
 async def slow(sid):
     await asyncio.Event().wait()
 
-lab = await Lab.open(io, timeout={PATIENCE})
+lab = await Lab.open(io, timeout={FOR_EVER})
 alice, bob = await lab.join("alice", "bob")
 
 @alice.on("slow")
@@ -76,7 +77,7 @@ class Kernel:
         self._manager.start_kernel()
         self._client = self._manager.blocking_client()
         self._client.start_channels()
-        self._client.wait_for_ready(timeout=60)
+        self._client.wait_for_ready(timeout=PATIENCE)
 
     def run(self, code, *, interrupt_at=None):
         """Run a cell, and return its outputs; interrupt it when it prints something."""

@@ -16,7 +16,7 @@ from chatlib import ChatServer
 from chatlib.lab import Client, Lab, LabTimeoutError
 from chatlib.lab.pictures import Matrix
 from chatlib.messages import is_socket_id
-from support.waiting import TIMEOUT
+from support.waiting import TIMEOUT, WHOLE_RUN
 
 
 async def many_turns():
@@ -790,7 +790,7 @@ asyncio.run(use())
 asyncio.run(use())
 """
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=WHOLE_RUN, check=True
     )
     assert done.stdout == "open\n" * 2
 

@@ -9,7 +9,7 @@ import socketio
 
 from chatlib.lab.trace import SERVER, Emission, Packet
 from chatlib.web import WebServer
-from support.waiting import TIMEOUT
+from support.waiting import TIMEOUT, eventually
 
 
 def told(step):
@@ -369,12 +369,6 @@ async def bare(io):
     for client in clients:
         await client.disconnect()
     await server.stop()
-
-
-async def eventually(condition):
-    async with asyncio.timeout(TIMEOUT):
-        while not condition():  # noqa: ASYNC110  (nothing of the lab is here to tell)
-            await asyncio.sleep(0)
 
 
 def listen(monkeypatch, owner, name, calls):
