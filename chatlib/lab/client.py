@@ -243,6 +243,9 @@ class Client(socketio.AsyncClient):  # type: ignore[misc]
         __tracebackhide__ = True
         timeout = self._timeout if timeout is None else timeout
         what = f"the server to answer {self.name}'s {event!r}"
+        if not self._wire.handles(event, namespace or "/"):
+            what += ", for which it has no handler"
         calling = super().call(event, data, namespace, 2 * timeout)
-        why_not = self._wire.why_unanswered(self.name, event, namespace or "/")
-        return await self._wire.waiting.watch(calling, timeout, what, hopeless=why_not)
+        return await self._wire.waiting.watch(
+            calling, timeout, what, hopeless=self._wire.why_gone(self.name)
+        )

@@ -125,7 +125,7 @@ class Waiting:
                 if task.done():
                     break
             else:
-                raise LabTimeoutError(hopeless())
+                raise LabTimeoutError(f"It is in vain to wait for {what}: {hopeless()}.")
         finally:
             task.cancel()
         if error := task.exception():

@@ -71,8 +71,6 @@ class Wire:
         self._reader = PacketReader(trace)
         self.refusals = self._reader.refusals
         self._client_links: dict[engineio.AsyncClient, Link] = {}
-        # Whose events have come to the server: client, namespace, event.
-        self._came: set[tuple[str, str, str]] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._undo_server: list[Callable[[], None]] = []
         self._undo_clients: list[Callable[[], None]] = []
@@ -122,24 +120,22 @@ class Wire:
         environ = self._io.get_environ(sid)
         return next((link.name for link in self.links.all() if link.environ is environ), None)
 
-    def why_unanswered(self, name: str, event: str, namespace: str) -> Callable[[], str]:
-        """Return what tells, from now on, why the server cannot answer an event, if it cannot.
+    def handles(self, event: str, namespace: str) -> bool:
+        """Tell whether the server has a handler for an event."""
+        return handles(self._io, event, namespace)
+
+    def why_gone(self, name: str) -> Callable[[], str]:
+        """Return what tells, from now on, why a client's connection has ended, if it has.
 
         Args:
-            name: The name of the client that emits it.
-            event: Its name.
-            namespace: Its namespace.
+            name: The client's name.
         """
         links = self.links.named(name)
-        self._came.discard((name, namespace, event))
 
         def why() -> str:
-            if all(not link.client_open for link in links):
-                ended = ", ".join(link.reason for link in links)
-                return f"Nothing can answer {name}'s {event!r}: the connection has ended ({ended})."
-            if (name, namespace, event) in self._came and not handles(self._io, event, namespace):
-                return f"The server does not answer {event!r}: it has no handler for that."
-            return ""
+            if any(link.client_open for link in links):
+                return ""
+            return f"the connection has ended ({', '.join(link.reason for link in links)})"
 
         return why
 
@@ -228,7 +224,6 @@ class Wire:
         if not link.up:  # a client that is not the lab's
             self._depart(link.up, self._reader.read(link, data, link.name, SERVER), link)
         arrived = await self.links.arrive(link.up)
-        self._came.add((link.name, arrived.namespace, arrived.event))
         if arrived.kind == "disconnect":
             link.leave(arrived.namespace)
         with _called_by(link):

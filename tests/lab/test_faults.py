@@ -274,6 +274,20 @@ async def test_half_open_loses_what_the_client_sends(io, lab, heard):
     ]
 
 
+async def test_half_open_in_a_handler_loses_what_is_under_way(io, lab, heard):
+    alice, bob = await lab.join("alice", "bob")
+    heard.listen(bob)
+
+    @io.on("unlucky")
+    async def unlucky(sid):
+        await io.emit("said", "lost", skip_sid=sid)
+        await lab.faults.half_open(bob)
+
+    await alice.call("unlucky")
+    await lab.settle()
+    assert heard["bob"] == []
+
+
 async def test_half_open_hides_the_client_s_end(io, lab):
     bob = await lab.join("bob")
     sid = bob.get_sid()
