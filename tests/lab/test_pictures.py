@@ -788,6 +788,7 @@ def a_lecture_hall():
     story.up("student 39", "say", "hi")
     story.up("student 3", "say", "hi")
     story.emit("said", "hi", skip=("id-student 39",), heard=names[:38])
+    story.down("student 20", "psst")
     return story
 
 
@@ -796,6 +797,7 @@ def test_a_crowd_is_drawn_in_part_and_the_rest_is_counted():
     assert len(heads(picture)) == 13
     assert "student 39" in heads(picture)  # who says something is always there
     assert "server … 27 more heard it, 1 more did not" in re.sub(" +", " ", picture.text())
+    assert "psst" not in picture.text() + picture.svg()
     note = "28 clients are left out, with what they sent and were sent alone."
     assert picture.text().splitlines()[-1] == note
     assert note in [text_of(one) for one in elements(picture, "text")]

@@ -123,7 +123,7 @@ class Matrix(Picture):
 
     def _is_own(self, sid: Any, emission: Emission) -> bool:
         """Tell whether a socket id is that of the client in whose handler the server emitted."""
-        return bool(emission.caller) and self._name(sid) == emission.caller
+        return self._name(sid) == emission.caller
 
     def _name(self, room: Any) -> str | None:
         return self._trace.ids.get(room) if isinstance(room, str) else None

@@ -62,7 +62,8 @@ class Picture:
         #   Its --sanitize-html, which is off by default, allows no <img>.
         # - VS Code puts either of them into the page if the workspace is trusted, and shows the
         #   text if it is not (by its source; not tried).
-        # - Colab and the notebook pages of code hosts show HTML outputs with images of this kind,
-        #   as others report; not tried.
+        # - GitHub's page of a notebook shows an <img> of this kind, and paints parts of
+        #   image/svg+xml black, as others report. Colab gives HTML to the browser as it is. Neither
+        #   was tried.
         # So one form does, and a notebook does not hold each picture twice.
         return {"text/html": self.html(), "text/plain": self.text()}
