@@ -86,6 +86,29 @@ async def test_a_client_that_leaves_one_namespace_is_still_in_the_other(io, lab)
     assert (goodbye.kind, goodbye.namespace) == ("disconnect", "/")
 
 
+async def test_who_says_goodbye_to_one_namespace_is_not_in_it_any_more(io, lab):
+    alice = lab.client("alice")
+    await alice.connect(lab.url, namespaces=["/", "/admin"])
+    await lab.clear()
+    await alice.eio.send("1/admin,")  # as JavaScript's client does; Python's leaves them all
+    await lab.settle()
+    await io.emit("news", to="nowhere", namespace="/admin")
+    await io.emit("news", to="nowhere")
+    left, nobody, missed = await taken(lab)
+    assert (left.kind, left.source, left.namespace) == ("disconnect", "alice", "/admin")
+    assert (nobody.missed(), missed.missed()) == ([], ["alice"])
+
+
+def test_who_came_back_to_a_namespace_leaves_it_once_more():
+    link = Link("id", {}, "guest 1")
+    link.enter("/")
+    link.goodbyes += link.unsaid()
+    assert link.unsaid() == []
+    link.leave("/")
+    link.enter("/")
+    assert [goodbye.namespace for goodbye in link.unsaid()] == ["/"]
+
+
 # -- who emits, and what ---------------------------------------------------------------------------
 
 
