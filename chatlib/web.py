@@ -88,7 +88,7 @@ class WebServer:
                 transport.abort()
         goodbyes += self._goodbyes()  # who came meanwhile, over a connection that was still open
         await self._shut_down()
-        await _cancel([*goodbyes, *self._requests])
+        await cancel([*goodbyes, *self._requests])
         await self._background.cancel()
         await self._runner.cleanup()
         self._io.eio.sockets.clear()
@@ -181,7 +181,8 @@ async def _health(request: web.Request) -> web.Response:  # noqa: ARG001
     return web.json_response({"ok": True})
 
 
-async def _cancel(tasks: Iterable[asyncio.Task[Any]]) -> None:
+async def cancel(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Cancel tasks, and wait until they have ended."""
     left = set(tasks)
     for _ in range(_TIMES):  # python-socketio takes a cancelled handler for one that has ended
         for task in left:
@@ -213,4 +214,4 @@ class _BackgroundTasks:
 
     async def cancel(self) -> None:
         self._eio.start_background_task = self._start
-        await _cancel(self._tasks)
+        await cancel(self._tasks)

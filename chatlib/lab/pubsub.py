@@ -25,7 +25,7 @@ import socketio
 from chatlib.lab.changes import Changes
 from chatlib.lab.errors import LabTimeoutError
 from chatlib.lab.wire import Wire
-from chatlib.web import GRACE
+from chatlib.web import GRACE, cancel
 
 # The namespace of the marks, those of labs in other kernels included.
 _MARKS = "/chatlib-lab"
@@ -108,6 +108,7 @@ class Subscription:
         self._class = type(manager)
         self._disconnect = io.disconnect
         self._is_attached = False
+        self._settling: set[asyncio.Task[Any]] = set()
         # Not the server's own: a manager does not hear what it has published itself.
         self._publisher = socketio.AsyncRedisManager(
             manager.redis_url,
@@ -155,6 +156,7 @@ class Subscription:
     async def stop(self) -> None:
         """Close the connections to Redis; a stopped server's manager leaves its own open."""
         self.detach()
+        await cancel(self._settling)  # nobody waits for them, and they would connect anew
         for manager in (self._io.manager, self._publisher):
             await _close(manager)
 
@@ -186,6 +188,9 @@ class Subscription:
 
     async def _settle(self, timeout: float) -> None:
         __tracebackhide__ = True
+        if task := asyncio.current_task():
+            self._settling.add(task)
+            task.add_done_callback(self._settling.discard)
         try:
             async with asyncio.timeout(timeout):
                 for round_ in itertools.count(1):
