@@ -7,8 +7,8 @@ import { createServer } from "node:http";
 import { text } from "node:stream/consumers";
 import { Server } from "socket.io";
 import { io as connectTo } from "socket.io-client";
+import { TIMEOUT } from "./waiting.mjs";
 
-const PATIENCE = 5000; // milliseconds
 const LOOK = 5;
 
 const AsyncFunction = (async () => {}).constructor;
@@ -79,9 +79,9 @@ class Lesson {
   }
 
   async until(isTrue, what) {
-    const end = performance.now() + PATIENCE;
+    const end = performance.now() + TIMEOUT;
     while (!isTrue()) {
-      assert.ok(performance.now() < end, `waited ${PATIENCE} ms for ${what}`);
+      assert.ok(performance.now() < end, `waited ${TIMEOUT} ms for ${what}`);
       await new Promise((resolve) => setTimeout(resolve, LOOK));
     }
   }
@@ -106,7 +106,7 @@ class Lesson {
 async function within(promise, what) {
   let timer;
   const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`${what} took over ${2 * PATIENCE} ms`)), 2 * PATIENCE);
+    timer = setTimeout(() => reject(new Error(`${what} took over ${2 * TIMEOUT} ms`)), 2 * TIMEOUT);
   });
   try {
     return await Promise.race([promise, late]);

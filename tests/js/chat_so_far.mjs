@@ -4,9 +4,9 @@
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 import { io } from "socket.io-client";
+import { TIMEOUT } from "./waiting.mjs";
 
 const { CHAT_URL, LESSON } = process.env;
-const PATIENCE = 5000; // milliseconds
 
 let sockets = [];
 afterEach(() => {
@@ -24,7 +24,7 @@ async function enter(auth) {
 }
 
 async function hears(socket, event) {
-  const end = performance.now() + PATIENCE;
+  const end = performance.now() + TIMEOUT;
   while (!named(socket, event).length) {
     assert.ok(performance.now() < end, `waited in vain for ${event}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
@@ -32,7 +32,7 @@ async function hears(socket, event) {
 }
 
 const named = (socket, event) => socket.heard.filter(([name]) => name === event);
-const ask = (socket, ...event) => socket.timeout(PATIENCE).emitWithAck(...event);
+const ask = (socket, ...event) => socket.timeout(TIMEOUT).emitWithAck(...event);
 const since = (lesson, name, check) => LESSON >= lesson && test(name, check);
 
 since("01", "a newcomer is welcomed, when it knows its id", async () => {

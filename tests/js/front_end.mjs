@@ -5,9 +5,9 @@
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 import { io } from "socket.io-client";
+import { TIMEOUT } from "./waiting.mjs";
 
 const { CHAT_URL, CHAT_TRANSPORT } = process.env;
-const PATIENCE = 5000; // milliseconds
 
 class FrontEnd {
   #arrived = () => {};
@@ -65,14 +65,14 @@ class FrontEnd {
   }
 
   ask(event, ...data) {
-    return this.socket.timeout(PATIENCE).emitWithAck(event, ...data);
+    return this.socket.timeout(TIMEOUT).emitWithAck(event, ...data);
   }
 }
 
 function within(what, executor) {
   let timer;
   const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`Waited in vain for ${what}`)), PATIENCE);
+    timer = setTimeout(() => reject(new Error(`Waited in vain for ${what}`)), TIMEOUT);
   });
   return Promise.race([new Promise(executor), late]).finally(() => clearTimeout(timer));
 }
