@@ -58,7 +58,7 @@ class Errors:
             raise errors[0]
         if errors:
             group = ExceptionGroup(f"{len(errors)} handlers failed", errors)
-            for error in errors:  # IPython shows none of them
+            for error in errors:  # IPython 7 shows none of them
                 add_note(group, in_words(error))
             raise group
 

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from chatlib.lab.blocking import stoppable
-from chatlib.lab.errors import Errors, is_library
+from chatlib.lab.errors import Errors, is_library, without_library
 from chatlib.lab.running import Run, Running
 from chatlib.lab.source import function_behind, name_of
 
@@ -157,8 +157,9 @@ def _harmless(error: BaseException) -> Exception:
         return error
     called = "sys.exit()" if isinstance(error, SystemExit) else type(error).__name__
     replaced = RuntimeError(f"A handler ends its own work with `return`, not with {called}.")
-    replaced.__cause__ = error
-    return replaced.with_traceback(error.__traceback__)
+    replaced = replaced.with_traceback(error.__traceback__)
+    replaced.__cause__ = without_library(error)
+    return replaced
 
 
 class _ErrorLog(logging.Handler):

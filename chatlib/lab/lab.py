@@ -163,7 +163,10 @@ class Lab:
         return clients if len(clients) > 1 else clients[0]
 
     async def settle(self) -> None:
-        """Wait until every packet has arrived and every handler has ended.
+        """Wait until every packet has arrived, and every handler and background task has ended.
+
+        A background task that cannot end by its own source, as it is a ``while True``, has a turn
+        and is not waited for; nor is what `leave_out` names, nor a client manager's listener.
 
         Raises:
             LabTimeoutError: That took too long; the message says what was still to come.

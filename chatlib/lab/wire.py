@@ -76,7 +76,7 @@ class Wire:
         self._undo_clients: list[Callable[[], None]] = []
 
     def attach(self, io: socketio.AsyncServer) -> None:
-        """Begin to listen on the server's side; the server may be another one each time."""
+        """Start listening on the server's side; the server may be another one each time."""
         _undo(self._undo_server)
         self.is_attached = True
         self._io = io
@@ -92,7 +92,7 @@ class Wire:
         logging.getLogger("chatlib").addHandler(self.handlers.log)
 
     def attach_client(self, client: socketio.AsyncClient, name: str) -> dict[str, str]:
-        """Begin to listen on the side of a client that is not connected yet.
+        """Start listening on the side of a client that is not connected yet.
 
         Returns:
             The headers to connect with.
