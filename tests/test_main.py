@@ -96,6 +96,7 @@ class TestStop:
         assert len(left) == 3
         assert visitors.command.errors == []
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
     async def test_a_signal_while_nobody_is_there(self, command, signum):
         running = await command("--port", "0")

@@ -123,6 +123,7 @@ class TestPasscode:
         assert "guess" not in shown
         assert connect.command.errors == []
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("secret", [["--secret", "long and random"], []])
     async def test_a_token_outlives_a_restart_with_a_secret(self, run, secret):
         connect = await run("--passcode", CODE, *secret)

@@ -4,6 +4,7 @@ The outputs themselves are compared by nbval, which pytest runs over the noteboo
 """
 
 import ast
+import functools
 import re
 from pathlib import Path
 from statistics import median
@@ -56,6 +57,7 @@ class Lesson:
         ]
 
     @classmethod
+    @functools.cache
     def read(cls, path):
         return cls(path.name, nbformat.read(path, as_version=4))
 
