@@ -5,12 +5,17 @@ gives to connections. The other tests make thousands of them, one takes such a p
 and the kernel dies.
 """
 
+import os
 import random
 import socket
 
 from jupyter_client.connect import LocalPortCache
 
-_PORTS = range(15_000, 30_000)  # below those that Linux, macOS and Windows choose by themselves
+_FIRST, _SHARES, _SHARE = 15_000, 10, 1_500  # below those that systems choose by themselves
+# Each worker of pytest-xdist chooses from a share of its own, as two can start a kernel at once.
+_worker = os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw") or os.getpid()
+_start = _FIRST + int(_worker) % _SHARES * _SHARE
+_PORTS = range(_start, _start + _SHARE)
 _choose = random.Random()
 
 
