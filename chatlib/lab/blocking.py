@@ -134,11 +134,13 @@ class _Turn:
         if self._has_ended or _is_own(frame):
             return
         left = self._since + TURN - time.monotonic()
+        if self._timer:
+            self._timer.cancel()
+        # An `except:` may take the exception and go on, so that one is not always enough.
+        self._timer = threading.Timer(left if left > 0 else TURN, self._interrupt_again)
+        self._timer.start()
         if left <= 0:
             self._stopper.stop(frame)
-        if not self._timer:
-            self._timer = threading.Timer(left, self._interrupt_again)
-            self._timer.start()
 
     def _interrupt_again(self) -> None:
         with self._lock:

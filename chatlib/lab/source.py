@@ -78,8 +78,11 @@ def _within(body: Iterable[ast.AST], besides: Any) -> Iterator[ast.AST]:
         if isinstance(node, inner) or _is_cancellation(node):
             continue
         yield node
-        if not (besides and isinstance(node, besides)):
-            yield from _within(ast.iter_child_nodes(node), besides)
+        # What stands in a loop's `else` is outside of the loop.
+        inside = (
+            node.orelse if besides and isinstance(node, besides) else ast.iter_child_nodes(node)
+        )
+        yield from _within(inside, besides)
 
 
 def _is_cancellation(node: ast.AST) -> bool:

@@ -74,7 +74,7 @@ async def has_an_except_clause():
 
 
 async def takes_everything():
-    interrupt(0.4, 0.8)
+    interrupt(0.01)
     while True:
         try:  # noqa: SIM105
             time.sleep(60)  # noqa: ASYNC251

@@ -142,11 +142,20 @@ def test_what_cannot_end(function):
     assert is_endless(function)
 
 
+async def breaks_in_an_else():
+    while True:
+        for _ in range(3):
+            work()
+        else:
+            break
+
+
 @pytest.mark.parametrize(
     "function",
     [
         counts,
         breaks,
+        breaks_in_an_else,
         returns,
         returns_before,
         raises,
