@@ -47,12 +47,13 @@ class Handlers:
             what: Whose handler it is, and of what.
         """
         token = _handler.set((self, what))
+        before = _cancellations()
         try:
             with self._running.busy(what):
                 yield
-        except (asyncio.CancelledError, GeneratorExit):
-            raise
-        except BaseException as error:  # noqa: BLE001  (the cell that waits raises it)
+        except BaseException as error:  # the cell that waits raises it
+            if _is_the_end(error, before):
+                raise
             self._errors.add(_harmless(error), what)
         finally:
             _handler.reset(token)
@@ -121,11 +122,14 @@ class Handlers:
         task.add_done_callback(partial(self._keep_error, what))
 
     async def _guard(self, coroutine: Coroutine[Any, Any, Any], what: str) -> Any:
+        before = _cancellations()
         try:
             return await stoppable(coroutine, partial(self._blocked, what))
-        except (Exception, asyncio.CancelledError, GeneratorExit):
+        except Exception:
             raise
         except BaseException as error:
+            if _is_the_end(error, before):
+                raise
             raise _harmless(error) from error
 
     def _blocked(self, what: str, seconds: float) -> None:
@@ -151,12 +155,33 @@ def _run(target: object) -> Run:
     return Run(what, target if is_own else None)
 
 
+def _cancellations() -> int:
+    """Return how often somebody has cancelled the task that runs."""
+    task = asyncio.current_task()
+    return task.cancelling() if task else 0
+
+
+def _is_the_end(error: BaseException, before: int) -> bool:
+    """Tell whether an error ends the task that runs, and is none of the code's own.
+
+    Args:
+        error: What was raised.
+        before: How often the task had been cancelled when the code began.
+    """
+    if isinstance(error, asyncio.CancelledError):  # a task that was cancelled raises one, too
+        return _cancellations() > before
+    return isinstance(error, GeneratorExit)
+
+
 def _harmless(error: BaseException) -> Exception:
-    """Return an error, or another one in place of one that would end the kernel."""
+    """Return an error, or another one in place of one that would end the kernel, or the task."""
     if isinstance(error, Exception):
         return error
-    called = "sys.exit()" if isinstance(error, SystemExit) else type(error).__name__
-    replaced = RuntimeError(f"A handler ends its own work with `return`, not with {called}.")
+    if isinstance(error, asyncio.CancelledError):
+        replaced = RuntimeError("A handler asked for the result of something that was cancelled.")
+    else:
+        called = "sys.exit()" if isinstance(error, SystemExit) else type(error).__name__
+        replaced = RuntimeError(f"A handler ends its own work with `return`, not with {called}.")
     replaced = replaced.with_traceback(error.__traceback__)
     replaced.__cause__ = without_library(error)
     return replaced

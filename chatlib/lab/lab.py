@@ -237,6 +237,7 @@ class Lab:
     async def _close(self) -> None:
         __tracebackhide__ = True
         try:
+            self._wire.running.cancel_left_out()  # with nobody to send to, one may block the loop
             await self._roster.disband()
             await self._wire.waiting.calm_down(CALM)
             await self._host.close()

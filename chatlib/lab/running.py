@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chatlib.lab.changes import Changes
-from chatlib.lab.source import is_endless, name_of
+from chatlib.lab.source import function_behind, is_endless
 
 # What may be left out: the tasks that begin with a function, or some tasks.
 LeftOut = Callable[..., Any] | Container[asyncio.Task[Any]]
@@ -89,9 +89,17 @@ class Running:
 
     def hint(self) -> str:
         """Return how not to wait for the first background task that has not ended, if there is."""
-        for name in (name_of(run.function) for run in self._unended() if run.function):
-            return f"If {name} is not to end: lab.leave_out({name}) tells the lab so."
+        for function in (run.function for run in self._unended() if run.function):
+            name = _name_to_write(function)
+            call = f"lab.leave_out({name or 'its function'})"
+            return f"If {name or 'it'} is not to end: {call} tells the lab so."
         return ""
+
+    def cancel_left_out(self) -> None:
+        """Cancel the background tasks that nobody waits for."""
+        for key in filter(self._is_left_out, [*self._running]):
+            if isinstance(key, asyncio.Task):
+                key.cancel()
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         del self._running[task]
@@ -104,5 +112,12 @@ class Running:
     def _is_left_out(self, key: Any) -> bool:
         function = self._running[key].function
         return key in self._endless or any(
-            function == what if callable(what) else key in what for what in self._left_out
+            what in (function, function_behind(function)) if callable(what) else key in what
+            for what in self._left_out
         )
+
+
+def _name_to_write(function: object) -> str:
+    """Return how a cell calls a function, or nothing where it has no name."""
+    name = getattr(function_behind(function), "__qualname__", "").rpartition("<locals>.")[2]
+    return "" if "<" in name else name

@@ -254,10 +254,12 @@ class Wire:
         for goodbye in link.goodbyes:
             goodbye.arrived = True
         what = f"the server's handler of the disconnect of {link.name}"
-        with _called_by(link):
-            await self.handlers.handle(what, original(eio_sid, reason))
-        link.server_open = False
-        self.links.end(link)
+        try:
+            with _called_by(link):
+                await self.handlers.handle(what, original(eio_sid, reason))
+        finally:
+            link.server_open = False
+            self.links.end(link)
 
     # -- the clients' side ------------------------------------------------------------------------
 
@@ -288,11 +290,13 @@ class Wire:
     ) -> None:
         link = self._client_links.get(eio)
         name = link.name if link else "a client"
-        await self.handlers.handle(f"{name}'s handler of its disconnect", original(reason))
-        if link:
-            link.client_open = False
-            link.reason = link.ending(reason)
-            self.links.end(link)
+        try:
+            await self.handlers.handle(f"{name}'s handler of its disconnect", original(reason))
+        finally:
+            if link:
+                link.client_open = False
+                link.reason = link.ending(reason)
+                self.links.end(link)
 
     # -- recording --------------------------------------------------------------------------------
 

@@ -1,5 +1,6 @@
 import asyncio
 import sys
+from functools import partial
 
 import pytest
 import socketio
@@ -127,6 +128,59 @@ async def test_the_error_says_how_to_leave_a_task_out(io):
         await ends(task)
 
 
+class Listener:
+    async def listen(self, what="all"):
+        await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize(
+    "target", [Listener().listen, partial(Listener.listen, Listener(), what="little")]
+)
+async def test_a_task_may_be_left_out_as_the_error_says(io, target):
+    async with await Lab.open(io, timeout=0.1) as lab:
+        task = io.start_background_task(target)
+        with pytest.raises(LabTimeoutError) as caught:
+            await lab.settle()
+        assert "lab.leave_out(Listener.listen)" in notes(caught.value)
+        lab.leave_out(Listener.listen)
+        await lab.settle()
+        await ends(task)
+
+
+async def test_the_task_of_one_object_may_be_left_out_alone(io):
+    one, other = Listener(), Listener()
+    async with await Lab.open(io, timeout=0.1) as lab:
+        tasks = [io.start_background_task(each.listen) for each in (one, other)]
+        lab.leave_out(one.listen)
+        with pytest.raises(LabTimeoutError):
+            await lab.settle()
+        lab.leave_out(other.listen)
+        await lab.settle()
+        for task in tasks:
+            await ends(task)
+
+
+async def test_a_function_without_a_name_is_called_so(io):
+    async with await Lab.open(io, timeout=0.1) as lab:
+        task = io.start_background_task(lambda: Listener().listen())
+        with pytest.raises(LabTimeoutError) as caught:
+            await lab.settle()
+        assert "lab.leave_out(its function)" in notes(caught.value)
+        await ends(task)
+
+
+async def test_closing_ends_a_ticker_that_blocks_once_nobody_is_there(io):
+    async def tick():
+        while True:
+            await io.emit("tick")  # with nobody to send to, it gives no turn to others
+
+    lab = await Lab.open(io)
+    await lab.join("alice")
+    task = io.start_background_task(tick)
+    await lab.close()
+    assert task.done()
+
+
 async def test_the_error_names_a_task_and_the_handler_that_started_it(io):
     tasks = []
 
@@ -225,6 +279,25 @@ async def test_the_error_in_place_of_an_exit_shows_the_handler_s_line(io, lab):
     with pytest.raises(RuntimeError, match=r"with `return`, not with sys\.exit\(\)") as caught:
         await lab.settle()
     assert caught.traceback[-1].name == "leave"
+
+
+@pytest.mark.parametrize("where", ["server", "alice"])
+@pytest.mark.parametrize("event", ["go", "disconnect"])
+async def test_a_handler_that_asks_for_the_result_of_what_was_cancelled_has_failed(
+    io, lab, where, event
+):
+    cancelled = asyncio.get_running_loop().create_future()
+    cancelled.cancel()
+    alice = await lab.join("alice")
+    one, other = (io, alice) if where == "server" else (alice, io)
+    one.on(event, lambda *_: cancelled.result())
+    await other.emit("go")
+    if event == "disconnect":
+        await alice.disconnect()
+    with pytest.raises(RuntimeError, match="of something that was cancelled"):
+        await lab.settle()
+    one.on(event, lambda *_: None)
+    assert (await lab.join("alice")).connected
 
 
 async def test_a_cancelled_handler_stays_cancelled(io, lab):
