@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import signal
 import socket
-from typing import ClassVar
+import threading
+from typing import ClassVar, Self
 
 
 class InterruptWatch:
@@ -19,48 +20,84 @@ class InterruptWatch:
     one descriptor.
     """
 
-    _sockets: ClassVar[tuple[socket.socket, socket.socket] | None] = None
+    _shared: ClassVar["_Descriptor | None"] = None
     _watching: ClassVar[set["InterruptWatch"]] = set()
 
     def start(self) -> None:
         """Start watching, in the running event loop."""
-        self._loop = asyncio.get_running_loop()
-        if not self._sockets:
-            self._open()
-        if self._sockets:
+        if threading.current_thread() is not threading.main_thread():
+            return
+        if self._shared and self._shared.loop is not asyncio.get_running_loop():
+            self._end()  # that loop has ended, and nobody has stopped watching
+        if not self._shared:
+            InterruptWatch._shared = _Descriptor.opened()
+        if self._shared:
             self._watching.add(self)
 
     def stop(self) -> None:
         """Stop watching."""
-        self._watching.discard(self)
-        if self._sockets and not self._watching:
-            found = signal.set_wakeup_fd(-1)
-            if found != self._sockets[1].fileno():  # somebody else's by now
-                signal.set_wakeup_fd(found)
-            self._close(*self._sockets)
+        if self in self._watching:
+            self._watching.discard(self)
+            if not self._watching:
+                self._end()
 
-    def _open(self) -> None:
-        receiver, sender = socket.socketpair()
-        receiver.setblocking(False)
-        sender.setblocking(False)
+    @classmethod
+    def _end(cls) -> None:
+        cls._watching.clear()
+        if cls._shared:
+            cls._shared.close()
+        cls._shared = None
+
+
+class _Descriptor:
+    """A wake-up descriptor, and the event loop that it wakes.
+
+    Args:
+        loop: The event loop.
+        receiver: What the loop reads.
+        sender: What signals are written to.
+    """
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, receiver: socket.socket, sender: socket.socket
+    ) -> None:
+        self.loop = loop
+        self._receiver = receiver
+        self._sender = sender
+
+    @classmethod
+    def opened(cls) -> Self | None:
+        """Return one for the running event loop, or None where there can be none."""
+        descriptor = cls(asyncio.get_running_loop(), *socket.socketpair())
+        if descriptor._is_set():
+            return descriptor
+        descriptor._let_go()
+        return None
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+        found = signal.set_wakeup_fd(-1)
+        if found != self._sender.fileno():  # somebody else's by now
+            signal.set_wakeup_fd(found)
+        self._let_go()
+
+    def _is_set(self) -> bool:
+        self._receiver.setblocking(False)
+        self._sender.setblocking(False)
         try:
-            self._loop.add_reader(receiver, _drain, receiver)
-            earlier = signal.set_wakeup_fd(sender.fileno(), warn_on_full_buffer=False)
+            self.loop.add_reader(self._receiver, _drain, self._receiver)
+            earlier = signal.set_wakeup_fd(self._sender.fileno(), warn_on_full_buffer=False)
         except (NotImplementedError, ValueError):
-            self._close(receiver, sender)
-            return
+            return False
         if earlier != -1:
             signal.set_wakeup_fd(earlier)
-            self._close(receiver, sender)
-            return
-        InterruptWatch._sockets = receiver, sender
+        return earlier == -1
 
-    def _close(self, receiver: socket.socket, sender: socket.socket) -> None:
-        InterruptWatch._sockets = None
+    def _let_go(self) -> None:
         with contextlib.suppress(NotImplementedError):
-            self._loop.remove_reader(receiver)
-        receiver.close()
-        sender.close()
+            self.loop.remove_reader(self._receiver)
+        self._receiver.close()
+        self._sender.close()
 
 
 def _drain(receiver: socket.socket) -> None:

@@ -3,6 +3,7 @@ import contextlib
 import queue
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -12,7 +13,7 @@ import socketio
 from jupyter_client.manager import KernelManager
 
 from chatlib.lab import Lab
-from support.waiting import PATIENCE
+from support.waiting import PATIENCE, WHOLE_RUN
 
 STOPPED_WITHIN = 15  # seconds; far less than anything waits for here
 FOR_EVER = 300  # seconds
@@ -258,6 +259,60 @@ async def test_a_lab_that_outlives_another_watches_still(none_set):
         await first.close()
         assert wakeup_fd() != -1
     assert wakeup_fd() == -1
+
+
+AFTER_ANOTHER_LOOP = """
+import asyncio, os, signal, socket, socketio
+from chatlib.lab import Lab
+
+def new_lab():
+    return Lab.open(socketio.AsyncServer(async_mode="aiohttp"))
+
+def wakeup_fd():
+    found = signal.set_wakeup_fd(-1)
+    signal.set_wakeup_fd(found)
+    return found
+
+async def use():
+    async with await new_lab():
+        with socket.socket(fileno=os.dup(wakeup_fd())) as signals:
+            async with asyncio.timeout(10):  # more than fits in, unless the loop takes it
+                await asyncio.get_running_loop().sock_sendall(signals, b"2" * 1_000_000)
+
+asyncio.run(new_lab())
+asyncio.run(use())
+print(wakeup_fd())
+"""
+
+
+def test_a_lab_watches_though_an_earlier_event_loop_ended_with_one_open():
+    done = subprocess.run(
+        [sys.executable, "-c", AFTER_ANOTHER_LOOP],
+        capture_output=True,
+        text=True,
+        timeout=WHOLE_RUN,
+        check=True,
+    )
+    assert done.stdout == "-1\n"
+
+
+async def test_a_lab_in_a_thread_that_outlives_another_closes(none_set):
+    opened, go_on = threading.Event(), asyncio.Event()
+
+    async def use():
+        async with await new_lab("thread"):
+            loop.append(asyncio.get_running_loop())
+            opened.set()
+            await go_on.wait()
+
+    loop = []
+    async with await new_lab():
+        thread = asyncio.create_task(asyncio.to_thread(asyncio.run, use()))
+        await asyncio.to_thread(opened.wait, PATIENCE)
+    loop[0].call_soon_threadsafe(go_on.set)
+    await thread
+    assert wakeup_fd() == -1
+    await asyncio.get_running_loop().shutdown_default_executor()
 
 
 async def test_the_descriptor_of_somebody_else_is_left_alone(another_s):
