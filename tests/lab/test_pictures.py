@@ -1,4 +1,5 @@
 import itertools
+import json
 import re
 from collections import Counter
 from html.parser import HTMLParser
@@ -322,7 +323,7 @@ def test_the_words_of_an_image_end_before_they_tire_whoever_listens():
         story.up("alice", "say", "hi")
     words = Image(sequence(story).html()).attributes["alt"].splitlines()
     assert len(words) == 27
-    assert words[-1] == "And 15 more; the text form has them."
+    assert words[-1] == "And 12 more; the text form has them."
 
 
 def test_markup_in_names_and_payloads_is_text():
@@ -654,7 +655,7 @@ def test_who_was_not_there_has_no_mark():
         (("id-alice",), (), 'io.emit("x", to=alice)', "socket.emit"),
         (("id-bob",), (), 'io.emit("x", to=bob)', "io.to(bob).emit"),
         (("red",), (), 'io.emit("x", to="red")', 'io.to("red").emit'),
-        ((None,), (), 'io.emit("x", to=null)', "io.emit"),
+        ((None,), (), 'io.emit("x", to=None)', "io.emit"),
         (
             ("red",),
             ("id-bob",),
@@ -770,15 +771,32 @@ def test_the_middle_of_a_long_story_is_left_out_and_that_is_said():
     picture = sequence(long_story(300))
     lines = picture.text().splitlines()
     assert lines[0].endswith("say 0")
-    assert lines[30] == "240 steps are left out here"
-    assert lines[31].endswith("say 270")
+    assert lines[18] == "264 steps are left out here"
+    assert lines[19].endswith("say 282")
     assert lines[-1].endswith("say 299")
-    assert len(lines) == 61
-    assert "240 steps are left out here" in [text_of(one) for one in elements(picture, "text")]
-    assert number(elements(picture, "svg")[0], "height") < 2800
+    assert len(lines) == 37
+    assert "264 steps are left out here" in [text_of(one) for one in elements(picture, "text")]
 
 
-@pytest.mark.parametrize("steps", [59, 60])
+@pytest.mark.parametrize("clients", [1, 3, 12, 60])
+@pytest.mark.parametrize("form", ["io.emit", "io.emit to nobody", "client.emit", "a fault"])
+def test_no_picture_is_higher_than_two_screens(clients, form):
+    story = Story(*(f"client {number}" for number in range(clients)))
+    for number_of_step in range(300):
+        match form:
+            case "io.emit":
+                story.emit("said", to=(number_of_step,))
+            case "io.emit to nobody":
+                story.emit("said", to=(number_of_step,), heard=[])
+            case "client.emit":
+                story.up("client 0", "say")
+            case _:
+                story.steps.append(Fault("client 0", "the wire is cut"))
+    for picture in drawn(story):
+        assert number(elements(picture, "svg")[0], "height") < 1900
+
+
+@pytest.mark.parametrize("steps", [35, 36])
 def test_what_fits_is_drawn_whole(steps):
     assert len(sequence(long_story(steps)).text().splitlines()) == steps
 
@@ -807,9 +825,21 @@ def test_a_crowd_is_drawn_in_part_and_the_rest_is_counted():
 
 def test_a_matrix_of_a_crowd_says_whom_it_leaves_out():
     picture = Matrix(a_lecture_hall())
-    assert len(heads(picture)) == 12
-    assert picture.text().splitlines()[-1] == "28 clients are left out."
-    assert "28 clients are left out." in [text_of(one) for one in elements(picture, "text")]
+    assert list(heads(picture))[11:] == ["student 11", "28 more"]
+    note = "28 more: clients without a column, and how many heard it."
+    assert picture.text().splitlines()[-1] == note
+    assert note in [text_of(one) for one in elements(picture, "text")]
+    assert "26" in [text_of(one) for one in elements(picture, "text")]
+    assert "student 11 and 26 more heard it; 2 of those left out did not." in picture.spoken()
+
+
+def test_what_only_those_heard_who_are_not_drawn_was_heard():
+    story = a_lecture_hall()
+    story.emit("psst", to=("red",), heard=["student 30"])
+    for picture in drawn(story):
+        assert "nobody" not in picture.spoken() + picture.text()
+    assert 'io.emit("psst", to="red"): 1 of those left out heard it; ' in Matrix(story).spoken()
+    assert "server to 1 of those left out: psst." in sequence(story).spoken()
 
 
 def test_a_matrix_with_many_rows_says_how_many_it_leaves_out():
@@ -818,9 +848,9 @@ def test_a_matrix_with_many_rows_says_how_many_it_leaves_out():
         story.emit(f"event {one}")
     picture = Matrix(story)
     lines = picture.text().splitlines()
-    assert len(lines) == 32
-    assert lines[16] == "70 rows are left out here"
-    assert "70 rows are left out here" in [text_of(one) for one in elements(picture, "text")]
+    assert len(lines) == 22
+    assert lines[11] == "80 rows are left out here"
+    assert "80 rows are left out here" in [text_of(one) for one in elements(picture, "text")]
     assert number(elements(picture, "svg")[0], "height") < 2000
 
 
@@ -831,6 +861,22 @@ def test_long_names_are_cut_in_the_middle():
         assert head == "a stude…xxxx 17"
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        [f"client number {number} of the class" for number in range(9)],
+        [f"client number {1000 * number} of the class {number}" for number in range(9)],
+        ["名前は長い" * 4 + end + "名前は長い" * 4 for end in ("", "一", "二", "長")],
+        ["a" * 200 + "b" * end + "a" * 200 for end in range(1, 12, 5)],
+    ],
+)
+def test_long_names_that_differ_do_not_look_the_same(names):
+    for picture in drawn(crowd(*names)):
+        shown = heads(picture)
+        assert len({*shown} - {SERVER}) == len(names)
+        assert max(text_width(head, 1) for head in shown) <= 16
+
+
 def test_letters_that_turn_others_around_are_not_in_a_picture():
     story = Story("\u202ealice")
     story.up("\u202ealice", "say\u2066", "\u202e.txt")
@@ -838,6 +884,64 @@ def test_letters_that_turn_others_around_are_not_in_a_picture():
         for text in (picture.svg(), picture.text(), picture.html()):
             assert not re.search("[\u202a-\u202e\u2066-\u2069]", text)
     assert '"\\u202e.txt"' in sequence(story).text()  # in data, as JSON writes it
+
+
+@pytest.mark.parametrize("letter", ["\u200b", "\u2060", "\u3164", "\xad", "\u034f"])
+def test_letters_that_nobody_sees_can_be_seen(letter):
+    story = crowd("bob", f"bob{letter}")
+    story.down("bob", "say", letter)
+    for picture in drawn(story):
+        assert {"bob", "bob\N{REPLACEMENT CHARACTER}"} <= {*heads(picture)}
+    assert f'say "\\u{ord(letter):04x}"' in sequence(story).text()
+
+
+def test_a_pile_of_marks_on_one_letter_is_cut():
+    zalgo = "Z" + "\u0301\u0323" * 200
+    story = crowd(zalgo, "bob")
+    story.emit(zalgo, zalgo, to=(zalgo,))
+    for picture in drawn(story):
+        for text in (picture.svg(), picture.text(), picture.html()):
+            assert "Z\u0301\u0323\u0301\u0323\N{REPLACEMENT CHARACTER}" in text
+            assert "\u0301\u0323" * 3 not in text
+
+
+def test_wide_letters_are_broken_into_lines_and_not_lost():
+    story = Story("alice")
+    story.emit("消息" * 20, to=("消" * 10,))
+    written = "".join(text_of(one) for one in elements(Matrix(story), "text"))
+    assert f'io.emit("{"消息" * 20}",to="{"消" * 10}")' in written.replace(" ", "")
+
+
+def test_columns_of_text_stand_below_each_other_under_wide_names():
+    picture = Matrix(crowd("名前", "bob"))
+    head, row = (
+        text_width(text[: text.index(end)], 1)
+        for text, end in zip(picture.text().splitlines(), ("bob", "●"), strict=True)
+    )
+    assert head == row
+
+
+@pytest.mark.parametrize(
+    "event", ["", " ", 'say "hi"', "connect", "disconnect", "answer to say", 5]
+)
+def test_an_event_that_could_be_taken_for_something_else_is_in_quotes(event):
+    story = Story("alice")
+    story.up("alice", event)
+    story.emit(event)
+    quoted = json.dumps(event)
+    ends = [re.split("  +", line)[-1] for line in sequence(story).text().splitlines()]
+    assert ends == [quoted, quoted]
+    assert f"io.emit({quoted})" in Matrix(story).text()
+
+
+def test_a_packet_that_is_no_event_is_not_in_quotes():
+    story = Story("alice")
+    story.up("alice", "", kind="connect")
+    story.down("alice", "say", kind="ack")
+    story.down("alice", "two words", kind="ack")
+    story.down("alice", "", kind="disconnect")
+    ends = [re.split("  +", line)[-1] for line in sequence(story).text().splitlines()]
+    assert ends == ["connect", "answer to say", 'answer to "two words"', "disconnect"]
 
 
 def test_a_picture_keeps_blanks():
@@ -856,7 +960,7 @@ def test_emissions_whose_long_forms_begin_alike_have_rows_of_their_own():
 def test_an_address_that_python_socketio_refuses_can_still_be_drawn():
     story = Story("alice")
     story.emit("news", to=(["alice"], {1}), skip=([],), heard=[], caller="alice")
-    assert 'to=[["alice"], "{1}"]' in Matrix(story).text()
+    assert "to=[['alice'], {1}]" in Matrix(story).text()
     assert "io.to" in Matrix(story).svg()
 
 
@@ -880,6 +984,16 @@ def test_a_guess_fits_beside_what_happened(clients):
         centred = text.get("text-anchor") == "middle"
         assert number(text, "x") - half * centred >= 0
         assert number(text, "x") + half * (1 if centred else 2) <= width
+
+
+@pytest.mark.parametrize("names", [["a"], ["al", "bo"], ["a", "b", "c"]])
+def test_what_stands_above_a_guess_and_above_what_happened_is_apart(names):
+    picture = Comparison(["x"], names, {"x": Counter()}, {"x": Counter(names)})
+    [guess] = [one for one in elements(picture, "text") if text_of(one) == "your guess"]
+    [happened] = [one for one in elements(picture, "text") if text_of(one) == "what happens"]
+    assert number(guess, "x") + text_width("your guess ") < number(happened, "x")
+    head, names_below, _ = picture.text().splitlines()
+    assert head.index("what happens") == names_below.rindex(names[0])
 
 
 def test_the_marks_of_many_clients_do_not_touch():

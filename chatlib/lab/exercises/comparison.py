@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from chatlib.lab.pictures.grid import Grid
+from chatlib.lab.pictures.lettering import cells, padded
 from chatlib.lab.pictures.picture import Picture
 from chatlib.lab.words import enumerated, plain
 
@@ -38,16 +39,18 @@ class Comparison(Picture):
 
     def text(self) -> str:
         """Return the two matrices as lines of text, with brackets for the frames."""
-        width = max(map(len, self._lines))
-        heads = "".join(f"  {name:{len(name) + 1}}" for name in self._clients)
-        lines = [" " * width + f"  {_BLOCKS[0]:{len(heads)}}{_BLOCKS[1]}".rstrip()]
+        width = max(map(cells, self._lines))
+        heads = "".join(f"  {name} " for name in self._clients)
+        heads = padded(heads, len(_BLOCKS[0]))
+        lines = [" " * width + f"  {padded(_BLOCKS[0], cells(heads))}  {_BLOCKS[1]}".rstrip()]
         lines.append(f"{' ' * width}{heads}  {heads}".rstrip())
         for line in self._lines:
             guess = "".join(f"  {self._guessed(line, name)}" for name in self._clients)
             was = "".join(
-                f"  {_mark(self._happened[line], name):{len(name) + 1}}" for name in self._clients
+                f"  {padded(_mark(self._happened[line], name), cells(name) + 1)}"
+                for name in self._clients
             )
-            lines.append(f"{line:{width}}{guess}  {was}".rstrip())
+            lines.append(f"{padded(line, width)}{padded(guess, cells(heads))}  {was}".rstrip())
         return "\n".join(map(plain, lines))
 
     def sentences(self) -> list[str]:
@@ -76,7 +79,7 @@ class Comparison(Picture):
     def _guessed(self, line: str, name: str) -> str:
         mark = _mark(self._guess[line], name)
         framed = f"[{mark}]" if self._guess[line][name] != self._happened[line][name] else mark
-        return f"{framed:{len(name) + 1}}"
+        return padded(framed, cells(name) + 1)
 
 
 def _named(heard: Counter[str]) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 import svg
 
-from chatlib.lab.pictures.lettering import HEAD_CHARACTER, Label, short_name, text_width
+from chatlib.lab.pictures.lettering import HEAD_CHARACTER, Label, short_names, text_width
 from chatlib.lab.pictures.style import FONT, attributes, dark
 from chatlib.lab.words import plain
 
@@ -145,7 +145,8 @@ class Heads(Generic[_Column]):
     ) -> None:
         self._columns = columns
         self._height = height
-        self._names = {column: short_name(plain(name)) for column, name in names.items()}
+        shown = short_names(map(plain, names.values()))
+        self._names = {column: shown[plain(name)] for column, name in names.items()}
         self.widths = {
             column: text_width(name, HEAD_CHARACTER) + padding
             for column, name in self._names.items()

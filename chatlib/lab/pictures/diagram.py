@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from chatlib.lab.pictures.canvas import MARGIN, WIDTH, Canvas, Heads
 from chatlib.lab.pictures.excerpt import Gap, excerpt
-from chatlib.lab.pictures.lettering import Label
+from chatlib.lab.pictures.lettering import Label, cells, padded
 from chatlib.lab.pictures.picture import Picture
 from chatlib.lab.trace import SERVER, Emission, Fault, Packet, Step, Trace
-from chatlib.lab.words import enumerated, plain, short_json
+from chatlib.lab.words import counted, enumerated, event_title, plain, short_json
 
 _ROW = 42  # px, of a packet with its label
 _DELIVERY = 17  # px, of one arrow of several
@@ -32,6 +32,8 @@ class SequenceDiagram(Picture):
     @property
     def title(self) -> str:
         """What the picture shows."""
+        if not self._drawn.clients:
+            return "What clients and the server said to each other"
         return f"What {enumerated(map(plain, self._names))} said to each other"
 
     def text(self) -> str:
@@ -85,7 +87,7 @@ class SequenceDiagram(Picture):
         return f"{source} {'→' if packet.arrived else '✗'} {target}  {label}"
 
     def _padded(self, name: str) -> str:
-        return f"{plain(name):{max(len(plain(name)) for name in self._names)}}"
+        return padded(plain(name), max(cells(plain(name)) for name in self._names))
 
     def _sentence(self, step: Step | Gap) -> str:
         match step:
@@ -100,19 +102,21 @@ class SequenceDiagram(Picture):
         lost = [
             plain(p.target) for p in step.deliveries if not p.arrived and p.target in self._names
         ]
-        nobody = "nobody here" if step.is_shared else "nobody"
-        sentence = f"{SERVER} to {enumerated(told) if told else nobody}: {self._label(step)}."
-        if missed := self._missed(step):
-            sentence += f" Not to {enumerated(map(plain, missed))}."
+        others, not_others = self._of_others(step)
+        here = " here" * (step.is_shared and not told and not others)
+        sentence = f"{SERVER} to {counted(told, others)}{here}: {self._label(step)}."
+        missed = self._missed(step)
+        if missed or not_others:
+            sentence += f" Not to {counted(map(plain, missed), not_others)}."
         if lost:
             sentence += f" It was lost on the way to {enumerated(lost)}."
-        return f"{sentence} {self._aside(step)}.".removesuffix(" .")
+        return sentence
 
     def _label(self, step: Packet | Emission) -> Label:
         """Return an event's name, and what it carried."""
-        title = step.event
+        title = event_title(step.event)
         if isinstance(step, Packet) and step.kind != "event":
-            title = f"answer to {step.event}" if step.kind == "ack" else step.kind
+            title = f"answer to {title}" if step.kind == "ack" else step.kind
         if step.namespace != "/":
             title = f"{step.namespace}: {title}"
         title = plain(self._trace.with_names(title))
@@ -129,11 +133,14 @@ class SequenceDiagram(Picture):
 
     def _aside(self, emission: Emission) -> str:
         """Say how many heard an emission, and how many did not, of those who are not drawn."""
-        others = {*self._drawn.others}
-        heard = len(others & emission.heard())
-        missed = len(others & {*emission.missed()})
+        heard, missed = self._of_others(emission)
         parts = [f"{heard} more heard it"] * (heard > 0) + [f"{missed} more did not"] * (missed > 0)
         return ", ".join(parts)
+
+    def _of_others(self, emission: Emission) -> tuple[int, int]:
+        """Return how many heard an emission, and how many did not, of those who are not drawn."""
+        others = {*self._drawn.others}
+        return len(others & emission.heard()), len(others & {*emission.missed()})
 
     def _notes(self) -> list[str]:
         if self._drawn.others:

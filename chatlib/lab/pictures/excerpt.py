@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from chatlib.lab.trace import SERVER, Emission, Packet, Step
 
 MOST_CLIENTS = 12
-_MOST_LINES = 60  # of a diagram: each takes about 30 px
+_MOST_ROWS = 36  # of a diagram: each takes about 42 px
 
 
 @dataclass(frozen=True)
@@ -80,9 +80,17 @@ def _both_ends(steps: list[Step]) -> list[Step | Gap]:
 
 def _fitting(steps: Sequence[Step]) -> int:
     """Return how many steps, from the first on, take half of a picture."""
-    room = _MOST_LINES // 2
+    room = _MOST_ROWS / 2
     for count, step in enumerate(steps):
-        room -= 1 + (len(step.deliveries) if isinstance(step, Emission) else 0)
+        room -= _height(step)
         if room < 0:
             return max(count, 1)
     return len(steps)
+
+
+def _height(step: Step) -> float:
+    """Return how many rows a step takes: one, and more for arrows, rings and a crowd's count."""
+    if not isinstance(step, Emission):
+        return 1
+    arrows = min(len(step.deliveries), MOST_CLIENTS)
+    return 1.4 + 0.4 * arrows + 0.7 * (len(step.present) > MOST_CLIENTS)

@@ -70,6 +70,9 @@ class Grid(Canvas):
         columns = [(block, name) for block in range(len(blocks)) for name in names]
         titles = {column: column[1] for column in columns}
         widest = max(Heads(dict.fromkeys(columns, 0.0), titles, 14).widths.values(), default=0.0)
+        # What stands above a block is not to run into what stands above the next.
+        above = max(map(text_width, blocks)) + 4
+        widest = max(widest, above / max(len(names), 1)) if any(blocks) else widest
         longest = max(map(text_width, labels), default=0.0) + 16
         self._layout = layout = _layout(len(columns), _GAP * (len(blocks) - 1), widest, longest)
         self._columns = {

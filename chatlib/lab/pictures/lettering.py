@@ -3,12 +3,14 @@
 import itertools
 import textwrap
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 CHARACTER = 7.3  # px; the advance of a 12 px monospace character, rounded up
 HEAD_CHARACTER = 8.0  # px; of a bold one of 13 px
 _LONGEST_NAME = 16  # characters
 _MOST_LINES = 6
+_FILLER = "\x00"  # stands for the second half of a wide letter
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,17 @@ class Label:
 
 def text_width(text: str, character: float = CHARACTER) -> float:
     """Return how many px text takes, at so many px a character."""
-    return sum(map(_cells, text)) * character
+    return cells(text) * character
+
+
+def cells(text: str) -> int:
+    """Return how many characters wide text is, where letters are all of one width, or of two."""
+    return sum(map(_cells, text))
+
+
+def padded(text: str, width: int) -> str:
+    """Return text with blanks after it, to be so many characters wide."""
+    return text + " " * (width - cells(text))
 
 
 def cut(text: str, room: float) -> str:
@@ -57,9 +69,34 @@ def cut(text: str, room: float) -> str:
     return f"{text[:fits]}…"
 
 
-def short_name(name: str) -> str:
+def short_names(names: Iterable[str]) -> dict[str, str]:
+    """Return what stands for each name: those that differ, long or not, do not look the same."""
+    alike: dict[str, list[str]] = {}
+    for name in dict.fromkeys(names):
+        alike.setdefault(_short_name(name), []).append(name)
+    shown = {}
+    for short, group in alike.items():
+        shown.update({group[0]: short} if len(group) == 1 else _differences(group))
+    return shown
+
+
+def _differences(names: list[str]) -> dict[str, str]:
+    """Return, of names that begin and end alike, a piece from where they begin to differ."""
+    letters = enumerate(itertools.zip_longest(*names))
+    start = max(next(place for place, those in letters if len({*those}) > 1) - 3, 1)
+    pieces: dict[str, list[str]] = {}
+    for name in names:
+        piece = cut(f"…{name[start:]}", _LONGEST_NAME * CHARACTER)
+        pieces.setdefault(piece, []).append(name)
+    shown = {}
+    for piece, group in pieces.items():
+        shown.update({group[0]: piece} if len(group) == 1 else _differences(group))
+    return shown
+
+
+def _short_name(name: str) -> str:
     """Return a name, cut in its middle if it is long: names often differ at their ends."""
-    if sum(map(_cells, name)) <= _LONGEST_NAME:
+    if cells(name) <= _LONGEST_NAME:
         return name
     half = (_LONGEST_NAME - 1) // 2 // max(map(_cells, name))
     return f"{name[:half]}…{name[-half:]}"
@@ -68,14 +105,14 @@ def short_name(name: str) -> str:
 def wrapped(text: str, room: float) -> list[str]:
     """Return code broken into a few lines of so many px, at spaces if there are any."""
     lines = textwrap.wrap(
-        text,
+        "".join(letter + _FILLER * (_cells(letter) - 1) for letter in text),
         max(int(room / CHARACTER), 12),
         subsequent_indent="  ",
         break_on_hyphens=False,
         max_lines=_MOST_LINES,
         placeholder="…",
     )
-    return [cut(line, room) for line in lines]
+    return [cut(line.replace(_FILLER, ""), room) for line in lines]
 
 
 def _cells(letter: str) -> int:

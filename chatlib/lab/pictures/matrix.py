@@ -1,15 +1,16 @@
 """The matrix: who heard what."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from chatlib.lab.pictures.excerpt import MOST_CLIENTS, taking_part
 from chatlib.lab.pictures.grid import Grid
+from chatlib.lab.pictures.lettering import cells, padded
 from chatlib.lab.pictures.picture import Picture
 from chatlib.lab.trace import Emission, Trace
-from chatlib.lab.words import as_json, enumerated, plain
+from chatlib.lab.words import as_json, counted, plain
 
-_MOST_ROWS = 30
+_MOST_ROWS = 20
 _LONGEST = 120  # characters of a row's label
 _LEGEND = "● heard it    ○ did not"
 
@@ -28,6 +29,8 @@ class Matrix(Picture):
         part = taking_part(forms.values())
         clients = [name for name in trace.clients if name in part]
         self._clients, self._others = clients[:MOST_CLIENTS], clients[MOST_CLIENTS:]
+        self._rest = f"{len(self._others)} more"
+        self._columns = [*self._clients, *[self._rest] * bool(self._others)]
 
     @property
     def title(self) -> str:
@@ -37,15 +40,16 @@ class Matrix(Picture):
     def text(self) -> str:
         """Return the matrix as lines of text."""
         rows, left_out = self._both_ends()
-        width = max([len(python) for python, _ in rows] or [0])
-        lines = [" " * width + "".join(f"  {plain(name)}" for name in self._clients)] * bool(rows)
+        width = max([cells(python) for python, _ in rows] or [0])
+        lines = [" " * width + "".join(f"  {plain(name)}" for name in self._columns)] * bool(rows)
         for number, (python, emission) in enumerate(rows):
             if left_out and number == _MOST_ROWS // 2:
                 lines.append(left_out)
             marks = "".join(
-                f"  {_mark(emission, name):{len(plain(name))}}" for name in self._clients
+                f"  {padded(mark, cells(plain(name)))}"
+                for name, mark in self._marks(emission).items()
             )
-            lines.append(f"{python:{width}}{marks}".rstrip())
+            lines.append(f"{padded(python, width)}{marks}".rstrip())
         return "\n".join([*lines, *self._notes()])
 
     def sentences(self) -> list[str]:
@@ -60,13 +64,13 @@ class Matrix(Picture):
         """Return the matrix as an SVG document."""
         rows, left_out = self._both_ends()
         labels = [(python, self._shown(self._javascript(emission))) for python, emission in rows]
-        grid = Grid(self._clients, [part for label in labels for part in label], _LEGEND)
+        grid = Grid(self._columns, [part for label in labels for part in label], _LEGEND)
         for number, ((python, javascript), (_, emission)) in enumerate(
             zip(labels, rows, strict=True)
         ):
             if left_out and number == _MOST_ROWS // 2:
                 grid.aside(left_out)
-            marks = {(0, name): _mark(emission, name) for name in self._clients}
+            marks = {(0, name): mark for name, mark in self._marks(emission).items()}
             grid.row(python, marks, javascript)
         for note in [_LEGEND] * bool(rows) + self._notes():
             grid.note(note)
@@ -84,21 +88,31 @@ class Matrix(Picture):
             return ["Nothing has been emitted."]
         if not self._others:
             return []
-        count = len(self._others)
-        return [f"{'1 client is' if count == 1 else f'{count} clients are'} left out."]
+        who = "client" if len(self._others) == 1 else "clients"
+        return [f"{self._rest}: {who} without a column, and how many heard it."]
 
     def _sentence(self, python: str, emission: Emission) -> str:
-        heard = [plain(name) for name in self._clients if name in emission.heard()]
-        missed = [plain(name) for name in self._clients if name in emission.missed()]
-        sentence = f"{python}: {enumerated(heard) if heard else 'nobody'} heard it"
-        return f"{sentence}; {enumerated(missed)} did not." if missed else f"{sentence}."
+        heard = self._counted(emission.heard())
+        missed = self._counted({*emission.missed()})
+        sentence = f"{python}: {heard} heard it"
+        return f"{sentence}; {missed} did not." if emission.missed() else f"{sentence}."
+
+    def _counted(self, who: set[str]) -> str:
+        return counted([plain(n) for n in self._clients if n in who], len(who & {*self._others}))
+
+    def _marks(self, emission: Emission) -> dict[str, str]:
+        """Return the mark in each column."""
+        marks = {name: _mark(emission, name) for name in self._clients}
+        if self._others:
+            marks[self._rest] = str(len(emission.heard() & {*self._others}))
+        return marks
 
     def _python(self, emission: Emission) -> str:
-        to = [self._address(room) for room in emission.to]
-        skip = [self._address(sid) for sid in emission.skip]
+        to = [self._address(room, _literal) for room in emission.to]
+        skip = [self._address(sid, _literal) for sid in emission.skip]
         namespace = [as_json([emission.namespace])] * (emission.namespace != "/")
         arguments = [
-            as_json([emission.event]),
+            _literal(emission.event),
             _argument("to", to),
             _argument("skip_sid", skip),
             _argument("namespace", namespace),
@@ -114,8 +128,13 @@ class Matrix(Picture):
             return "socket.emit"
         namespace = as_json([emission.namespace])
         io = "io" if emission.namespace == "/" else f"io.of({namespace})"
-        to = [] if None in emission.to else [f".to({self._address(room)})" for room in emission.to]
-        others = [f".except({self._address(sid)})" for sid in emission.skip if sid not in own]
+        to = [f".to({self._address(room, _as_javascript)})" for room in emission.to]
+        to = [] if None in emission.to else to
+        others = [
+            f".except({self._address(sid, _as_javascript)})"
+            for sid in emission.skip
+            if sid not in own
+        ]
         form = "socket" if any(sid in own for sid in emission.skip) else io
         if form == "socket" and not to:
             form = "socket.broadcast"
@@ -128,13 +147,22 @@ class Matrix(Picture):
     def _name(self, room: Any) -> str | None:
         return self._trace.ids.get(room) if isinstance(room, str) else None
 
-    def _address(self, room: Any) -> str:
+    def _address(self, room: Any, written: Callable[[Any], str]) -> str:
         name = self._name(room)
-        return plain(name) if name else as_json([room])
+        return plain(name) if name else written(room)
 
     def _shown(self, code: str) -> str:
-        code = self._trace.with_names(code)
+        code = plain(self._trace.with_names(code))
         return code if len(code) <= _LONGEST else f"{code[:_LONGEST]}…"
+
+
+def _literal(value: Any) -> str:
+    """Return a value as Python has it, a text in double quotes."""
+    return as_json([value]) if isinstance(value, str) else repr(value)
+
+
+def _as_javascript(value: Any) -> str:
+    return as_json([value])
 
 
 def _argument(name: str, values: Sequence[str]) -> str:

@@ -177,7 +177,7 @@ async def test_the_picture_as_text():
     width = len(EVERYONE)
     heads = "  alice   bob   carol   dave "
     lines = [
-        f"{'':{width}}  your guess{' ' * 19}what happens",
+        f"{'':{width}}  your guess{' ' * 21}what happens",
         f"{'':{width}}{heads}  {heads}".rstrip(),
         f"{EVERYONE}  [○]     ●     ●       ○        ●       ●     ●       ○",
         f"{TWICE:{width}}  ○       [●]   ○       ○        ○       2     ○       ○",
