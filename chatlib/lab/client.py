@@ -118,6 +118,8 @@ class Client(socketio.AsyncClient):  # type: ignore[misc]
         __tracebackhide__ = True
         if self.connected:
             raise ConnectionError("Already connected")
+        if not self._wire.is_attached:
+            raise ConnectionError(self._closed())
         options |= {
             "headers": {**(headers or {}), **self._lab_headers},
             "auth": auth,
@@ -147,6 +149,9 @@ class Client(socketio.AsyncClient):  # type: ignore[misc]
             if isinstance(error, ConnectionError) and self.name in self._wire.refusals:
                 add_note(error, f"The server said: {self._wire.refusals.pop(self.name)}")
             raise
+
+    def _closed(self) -> str:
+        return f"The lab of {self.name} is closed; Lab.open(io) opens a new one."
 
     def _engineio_client_class(self) -> type[engineio.AsyncClient]:
         # python-socketio's hook for subclasses; tests see to it that it is called.
@@ -210,12 +215,12 @@ class Client(socketio.AsyncClient):  # type: ignore[misc]
             await super().emit(event, data, namespace, callback)
         except (BadNamespaceError, TypeError) as error:
             if not self._wire.is_attached:
-                raise BadNamespaceError(
-                    f"The lab of {self.name} is closed; Lab.open(io) opens a new one."
-                ) from None
+                raise BadNamespaceError(self._closed()) from None
             if not str(namespace or "/").startswith("/"):
                 several = f"({data!r}, {namespace!r})"
                 add_note(error, f"Several arguments go into one tuple: emit({event!r}, {several}).")
+            elif not self.connected:
+                add_note(error, f"{self.name} is not connected.")
             raise
 
     async def call(

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import Any, Self
+from weakref import WeakValueDictionary
 
 import socketio
 from IPython.display import display
@@ -25,6 +26,9 @@ from chatlib.lab.waiting import CALM
 from chatlib.lab.wire import Wire
 
 _open_labs: dict[str, "Lab"] = {}
+
+# Labs open one after the other in each event loop, as one may have to close another first.
+_turns: WeakValueDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakValueDictionary()
 
 
 class Lab:
@@ -84,18 +88,13 @@ class Lab:
             ConnectionError: Its Redis does not answer.
         """
         check_server(io)
-        for lab in [lab for lab in _open_labs.values() if lab._name == name or lab._host.io is io]:
-            await _close_for_the_next(lab)
-        lab = cls(io, name, timeout, seed, faults)
-        _open_labs[name] = lab
-        # In an empty context, ipykernel prints under the cell that runs; see `Client.connect`.
-        starting = asyncio.create_task(lab._host.start(), context=contextvars.Context())
-        try:
-            await starting
-        except BaseException:
-            await lab.close()
-            raise
-        lab._interrupts.start()
+        async with _turns.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
+            for lab in list(_open_labs.values()):
+                if lab._name == name or lab._host.io is io:
+                    await _close_for_the_next(lab)
+            lab = cls(io, name, timeout, seed, faults)
+            _open_labs[name] = lab
+            await _start(lab)
         return lab
 
     @property
@@ -282,6 +281,17 @@ class Lab:
             )
         async with self._roster.turn(client):
             yield
+
+
+async def _start(lab: Lab) -> None:
+    # In an empty context, ipykernel prints under the cell that runs; see `Client.connect`.
+    starting = asyncio.create_task(lab._host.start(), context=contextvars.Context())
+    try:
+        await starting
+    except BaseException:
+        await lab.close()
+        raise
+    lab._interrupts.start()
 
 
 async def _close_for_the_next(lab: Lab) -> None:

@@ -9,6 +9,9 @@ from chatlib.lab.trace import SERVER
 from chatlib.lab.tunnel import Tunnel
 from chatlib.lab.words import plain
 
+# A client tells its name in an HTTP header, which a server takes up to some length.
+_LONGEST = 500  # characters
+
 
 def check_name(name: object) -> None:
     """Raise ValueError if a client cannot be called so."""
@@ -17,6 +20,10 @@ def check_name(name: object) -> None:
     if plain(name) != name:
         raise ValueError(
             f"A client's name stands in a line of text; {name!r} has a character that cannot."
+        )
+    if len(name) > _LONGEST:
+        raise ValueError(
+            f"A client's name has at most {_LONGEST} characters; this one has {len(name)}."
         )
 
 

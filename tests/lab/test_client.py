@@ -7,6 +7,7 @@ from socketio.exceptions import BadNamespaceError, ConnectionRefusedError
 from socketio.exceptions import ConnectionError as SocketConnectionError
 
 from chatlib.lab import Lab, LabTimeoutError
+from support.processes import free_port
 
 
 async def test_repr_shows_neither_id_nor_address(lab):
@@ -102,11 +103,9 @@ async def test_connect_to_a_handler_that_does_not_end(io, lab):
 
 
 async def test_connect_where_nobody_listens(lab):
-    url = lab.url
     alice = lab.client("alice")
-    await lab.close()
     with pytest.raises(SocketConnectionError, match="Connection error"):
-        await alice.connect(url)
+        await alice.connect(f"http://127.0.0.1:{free_port()}")
 
 
 async def test_connect_twice(lab):
@@ -245,6 +244,17 @@ async def test_a_client_of_a_closed_lab_says_so(lab):
     for use in (alice.emit, alice.call, alice.send):
         with pytest.raises(BadNamespaceError, match=r"The lab of alice is closed; Lab\.open"):
             await use("say")
+    with pytest.raises(SocketConnectionError, match=r"The lab of alice is closed; Lab\.open"):
+        await alice.connect(lab.url)
+
+
+async def test_a_client_that_is_not_connected_says_so(io, lab):
+    alice = await lab.join("alice")
+    await alice.disconnect()
+    for use in (alice.emit, alice.call, alice.send):
+        with pytest.raises(BadNamespaceError) as caught:
+            await use("say")
+        assert caught.value.__notes__ == ["alice is not connected."]
 
 
 async def test_what_is_not_awaited_is_named_as_it_was_written(io, lab):

@@ -948,6 +948,13 @@ async def test_what_is_no_name_of_a_client(lab, name):
     assert bob.connected
 
 
+@pytest.mark.parametrize("letter", ["a", "\N{FAMILY}"])
+async def test_a_name_has_at_most_so_many_letters(lab, letter):
+    assert (await lab.join(letter * 500)).connected
+    with pytest.raises(ValueError, match="at most 500 characters; this one has 501"):
+        await lab.join(letter * 501)
+
+
 async def test_a_name_comes_once(lab):
     with pytest.raises(ValueError, match=r"Each client needs a name of its own\."):
         await lab.join("alice", "alice")
@@ -963,6 +970,16 @@ async def test_a_closed_lab_says_so(io):
     ):
         with pytest.raises(RuntimeError, match=r"This lab is closed; Lab\.open\(io\) opens a new"):
             await use()
+
+
+@pytest.mark.parametrize("names", ["aaaa", "abcd"])
+async def test_of_labs_that_open_at_once_with_one_server_one_stays(io, names):
+    labs = await asyncio.gather(*(Lab.open(io, name=name) for name in names))
+    for lab in labs[:-1]:
+        with pytest.raises(RuntimeError, match="This lab is closed"):
+            await lab.join("alice")
+    async with labs[-1] as lab:
+        assert (await lab.join("alice")).connected
 
 
 async def test_a_server_has_one_lab_at_a_time(io, lab):
