@@ -44,6 +44,8 @@ class Faults:
         self._trace = trace
         self._check_open = check_open
         self._timeout = timeout
+        # The server stops and starts one after the other.
+        self._turn = asyncio.Lock()
         # Who is to come back when the server does.
         self._cut_off: list[Client] = []
 
@@ -101,18 +103,8 @@ class Faults:
             RuntimeError: It is stopped already.
         """
         __tracebackhide__ = True
-        if self._host.is_stopped:
-            raise RuntimeError("The server is stopped; lab.faults.start_server() starts it again.")
-        await self._break(SERVER, "the server is killed", *(client.name for client in self._roster))
-        self._host.is_stopped = True
-        self._cut_off = [one for one in self._roster if not self._tunnel.is_cut(one.name)]
-        try:
-            for client in self._cut_off:
-                await self._gone(client.name)
-        finally:  # a handler that raises, or an Interrupt, does not keep it alive
-            for client in self._cut_off:
-                self._tunnel.cut(client.name)
-            await self._host.stop()
+        async with self._turn:
+            await self._stop_server()
 
     async def start_server(self, io: socketio.AsyncServer | None = None) -> None:
         """Start the server again, and wait until the clients that reconnect are back, one by one.
@@ -127,16 +119,35 @@ class Faults:
             RuntimeError: The server is not stopped.
         """
         __tracebackhide__ = True
+        async with self._turn:
+            await self._start_server(io)
+        await self._all_back()
+
+    async def _stop_server(self) -> None:
+        __tracebackhide__ = True
+        if self._host.is_stopped:
+            raise RuntimeError("The server is stopped; lab.faults.start_server() starts it again.")
+        await self._break(SERVER, "the server is killed", *(client.name for client in self._roster))
+        self._host.is_stopped = True
+        self._cut_off = [one for one in self._roster if not self._tunnel.is_cut(one.name)]
+        try:
+            for client in self._cut_off:
+                await self._gone(client.name)
+        finally:  # a handler that raises, or an Interrupt, does not keep it alive
+            for client in self._cut_off:
+                self._tunnel.cut(client.name)
+            await self._host.stop()
+
+    async def _start_server(self, io: socketio.AsyncServer | None) -> None:
+        __tracebackhide__ = True
         self._check_open()
         if not self._host.is_stopped and self._cut_off:  # an earlier call was interrupted
-            await self._all_back()
             return
         if not self._host.is_stopped:
             raise RuntimeError("The server runs; lab.faults.stop_server() stops it.")
         self._host.replace(io or self._host.io)
         self._trace.add(Fault(SERVER, "the server is back"))
         await asyncio.create_task(self._host.start(), context=contextvars.Context())
-        await self._all_back()
 
     def _check_client(self, client: Client) -> None:
         if not isinstance(client, Client) or not client.is_on(self._wire):

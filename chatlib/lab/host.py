@@ -1,5 +1,6 @@
 """The lab's server: it can be stopped, and another one can take its place."""
 
+import asyncio
 import random
 import re
 import string
@@ -53,6 +54,7 @@ class Host:
         self._tunnel = tunnel
         self._timeout = timeout
         self._subscription: Subscription | None = None
+        self._turn = asyncio.Lock()  # what stops twice stops once, and then has stopped
         # Ids to look at, not to keep a secret. Servers that are one must not give out the same.
         source = random.Random(f"{seed} {name}" if is_shared(io) else seed)  # noqa: S311
         self._choose = None if seed is None else source.choice
@@ -77,9 +79,10 @@ class Host:
 
     async def stop(self) -> None:
         """Stop the server; `start` starts it again."""
-        await self._web.stop()
-        if self._subscription:
-            await self._subscription.stop()
+        async with self._turn:
+            await self._web.stop()
+            if self._subscription:
+                await self._subscription.stop()
 
     async def close(self) -> None:
         """Stop the server and the tunnel for good."""

@@ -468,6 +468,18 @@ async def test_a_broken_wire_ends_with_the_server(lab, heard, fault):
     assert heard["bob"] == ["hi"]
 
 
+async def test_a_start_waits_for_a_stop_that_is_under_way(lab):
+    alice = await lab.join("alice", reconnection=True)
+    await asyncio.gather(lab.faults.stop_server(), lab.faults.start_server())
+    assert await alice.call("say", "hi")
+
+
+async def test_a_close_waits_for_a_stop_that_is_under_way(io):
+    lab = await Lab.open(io, faults=True)
+    await lab.join("alice")
+    await asyncio.gather(lab.faults.stop_server(), lab.close())
+
+
 async def test_stopping_and_starting_take_turns(lab):
     with pytest.raises(
         RuntimeError, match=r"The server runs; lab\.faults\.stop_server\(\) stops it\."
