@@ -64,7 +64,7 @@ class Canvas:
         anchor: Literal["start", "middle"] = "start",
     ) -> None:
         """Write a line of text."""
-        self._add(svg.Text, style, x=_n(x), y=_n(y), text_anchor=anchor, text=_escape(text))
+        self._add(svg.Text, style, x=_n(x), y=_n(y), text_anchor=anchor, text=_line(text))
 
     def label(
         self, label: Label, middle: float, y: float, ground: str, style: str = "bold"
@@ -79,8 +79,8 @@ class Canvas:
         else:
             self.rect(ground, left, y - 15, width, 22, 11 if ground == "pill" else 4)
         self._styles.add(style)
-        parts: list[svg.Element] = [svg.TSpan(text=_escape(label.title), **attributes(style))]
-        parts += [svg.TSpan(text=_escape(label.rest))] if label.rest else []
+        parts: list[svg.Element] = [svg.TSpan(text=_line(label.title), **attributes(style))]
+        parts += [svg.TSpan(text=_line(label.rest))] if label.rest else []
         x = _n(left + width / 2)
         self._elements.append(svg.Text(x=x, y=_n(y), text_anchor="middle", elements=parts))
 
@@ -110,7 +110,6 @@ class Canvas:
                 "fill": attributes("chatlib")["fill"],
                 "font-family": FONT,
                 "font-size": "12",
-                "xml:space": "preserve",
             },
             elements=elements,
             class_=["chatlib"],
@@ -197,6 +196,11 @@ def _one_a_line(document: svg.SVG) -> str:
 def _n(number: float) -> float:
     """Round a coordinate, to keep the document short and the same on every machine."""
     return round(number, 1)
+
+
+def _line(text: str) -> str:
+    # Of several blanks browsers draw one, whatever the document's xml:space says.
+    return re.sub(" {2,}", lambda blanks: "\N{NO-BREAK SPACE}" * len(blanks[0]), _escape(text))
 
 
 def _escape(text: str) -> str:

@@ -104,8 +104,9 @@ def _short_name(name: str) -> str:
 
 def wrapped(text: str, room: float) -> list[str]:
     """Return code broken into a few lines of so many px, at spaces if there are any."""
+    composed = unicodedata.normalize("NFC", text)  # marks of their own have no width
     lines = textwrap.wrap(
-        "".join(letter + _FILLER * (_cells(letter) - 1) for letter in text),
+        "".join(letter + _FILLER * (_cells(letter) - 1) for letter in composed),
         max(int(room / CHARACTER), 12),
         subsequent_indent="  ",
         break_on_hyphens=False,
