@@ -208,7 +208,8 @@ async def fuzzing(count, generation=2):
     """A `Fuzz`; what is logged goes to its watch, and nothing of it is kept in memory."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    async with serving(limits=PLENTY) as server:
+    # The two in it answer no pings: on a busy machine they would be taken for dead before the end.
+    async with serving(limits=PLENTY, ping_interval=600) as server:
         fuzz = Fuzz(server, count)
         asyncio.get_running_loop().set_exception_handler(
             lambda _, context: fuzz.watch.wrong.append(str(context))
