@@ -48,7 +48,8 @@ class _Engine(engineio.AsyncClient):  # type: ignore[misc]
 
     async def _hang_up(self) -> None:
         # A server answers a poll when it has something to say, or after half a minute.
-        await asyncio.wait([self.write_loop_task], timeout=GRACE)
+        if self.write_loop_task:  # None if the connection is so new
+            await asyncio.wait([self.write_loop_task], timeout=GRACE)
         if not self.external_http:
             await self.http.close()
 
@@ -134,7 +135,13 @@ class Client(socketio.AsyncClient):  # type: ignore[misc]
             return
         async with self._turn(self, url):
             await self._close_websocket()
-            await self._connect(super().connect(url, wait_timeout=2 * timeout, **options), timeout)
+            try:
+                connecting = super().connect(url, wait_timeout=2 * timeout, **options)
+                await self._connect(connecting, timeout)
+            except BaseException:
+                if options["transports"][0] == "polling":  # the server learns it only by its pings
+                    self._wire.links.break_off(self.name)
+                raise
         self.was_connected = True
 
     async def _connect(self, connecting: Coroutine[Any, Any, None], timeout: float) -> None:

@@ -306,6 +306,18 @@ async def test_a_client_that_polls_is_disconnected_at_once(io, lab, poller):
     assert not poller.connected
 
 
+async def test_a_client_that_polls_may_be_interrupted_as_it_connects(lab):
+    for steps in range(30):
+        alice = lab.client("alice")
+        connecting = asyncio.create_task(alice.connect(lab.url, transports=["polling"]))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        connecting.cancel()
+        [ended] = await asyncio.gather(connecting, return_exceptions=True)
+        assert ended is None or isinstance(ended, asyncio.CancelledError)
+        await lab.settle()
+
+
 async def test_a_client_that_polls_comes_back(io, lab, poller):
     await poller.disconnect()
     await poller.connect(lab.url, transports=["polling"])
