@@ -577,5 +577,5 @@ async def test_03_5(check_exercise):
 async def test_the_typing_shows_its_bug(source):
     typing = exercise("03.5")
     picture = await typing.picture(function(getattr(typing, source)))
-    heard_himself = 'server → bob     is typing "Bob"\n'
+    heard_himself = 'server → bob     "is typing" "Bob"\n'
     assert (heard_himself in f"{picture.text()}\n") == (source == "starter")
