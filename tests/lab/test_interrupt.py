@@ -137,10 +137,16 @@ def kernel():
     "wait",
     [
         pytest.param('await alice.emit("slow"); await lab.settle()', id="settle"),
-        pytest.param('await alice.emit("slow"); await lab.show()', id="show"),
-        pytest.param('await alice.call("slow")', id="call"),
-        pytest.param('await io.call("slow", to=alice.get_sid(), timeout=300)', id="io.call"),
-        pytest.param("await asyncio.sleep(300)", id="sleep"),
+        pytest.param(
+            'await alice.emit("slow"); await lab.show()', id="show", marks=pytest.mark.slow
+        ),
+        pytest.param('await alice.call("slow")', id="call", marks=pytest.mark.slow),
+        pytest.param(
+            'await io.call("slow", to=alice.get_sid(), timeout=300)',
+            id="io.call",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param("await asyncio.sleep(300)", id="sleep", marks=pytest.mark.slow),
         pytest.param("await asyncio.Event().wait()", id="an event"),
         pytest.param("await alice.wait()", id="wait"),
     ],
@@ -188,10 +194,16 @@ def test_interrupt_stops_a_cell_that_computes(kernel):
     "wait",
     [
         pytest.param('await alice.emit("compute"); await lab.settle()', id="settle"),
-        pytest.param('await alice.emit("sleep"); await lab.show()', id="show"),
+        pytest.param(
+            'await alice.emit("sleep"); await lab.show()', id="show", marks=pytest.mark.slow
+        ),
         pytest.param('await alice.call("sleep")', id="call"),
         pytest.param('await io.emit("compute"); await lab.settle()', id="a client's"),
-        pytest.param("io.start_background_task(compute); await lab.settle()", id="a task"),
+        pytest.param(
+            "io.start_background_task(compute); await lab.settle()",
+            id="a task",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_interrupt_stops_a_handler_that_blocks(kernel, wait):

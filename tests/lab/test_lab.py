@@ -854,7 +854,7 @@ async def test_close_leaves_nothing_behind():
     gc.collect()
     tasks, threads = asyncio.all_tasks(), threading.enumerate()
     files = count_descriptors()
-    for _ in range(5):
+    for _ in range(2):
         await use_everything()
     await asyncio.sleep(0)
     assert asyncio.all_tasks() == tasks
