@@ -10,6 +10,8 @@ from support.chats_so_far import LESSONS, Program, chat_so_far
 from support.clients import PlainClients
 from support.waiting import TIMEOUT, eventually
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def programs():

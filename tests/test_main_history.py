@@ -33,6 +33,7 @@ async def run(command):
         await connect.close()
 
 
+@pytest.mark.slow
 class TestHistory:
     async def test_it_goes_on_after_a_restart(self, run, tmp_path):
         file = str(tmp_path / "chat.db")
@@ -123,7 +124,6 @@ class TestPasscode:
         assert "guess" not in shown
         assert connect.command.errors == []
 
-    @pytest.mark.slow
     @pytest.mark.parametrize("secret", [["--secret", "long and random"], []])
     async def test_a_token_outlives_a_restart_with_a_secret(self, run, secret):
         connect = await run("--passcode", CODE, *secret)
