@@ -170,7 +170,7 @@ def test_what_can_end(function):
 
 def test_what_has_no_source_may_end():
     scope = {}
-    exec("def tick():\n    while True:\n        pass", scope)
+    exec(compile("def tick():\n    while True:\n        pass", "<nowhere>", "exec"), scope)
     assert syntax_tree(scope["tick"]) is None
     assert not is_endless(scope["tick"])
     assert not is_endless(print)

@@ -265,12 +265,12 @@ def _judge_attempts(stage: Stage, sending: _Sending) -> None:
         )
     if len(sending.keys) > 1:
         stage.fail(f"{case}, the next attempt had another key: the message is doubled.")
+    _judge_time(stage, sending)  # too short a limit may make more attempts, too
     if (more := len(attempts) - lost - 1) > _SLACK:
         stage.fail(
             f"{case}, the next attempt was acknowledged, and {more} more came. An acknowledgement "
             "is the end of it."
         )
-    _judge_time(stage, sending)
     gaps = [later - earlier for earlier, later in pairwise(attempts)]
     if len(gaps) > 3 and max(gaps) < _SHORTEST and not sending.hurried:
         stage.fail(
