@@ -83,6 +83,7 @@ class TestOutput:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+@pytest.mark.slow
 class TestStop:
     @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
     async def test_a_signal_while_clients_are_connected(self, visitors, signum):
@@ -96,7 +97,6 @@ class TestStop:
         assert len(left) == 3
         assert visitors.command.errors == []
 
-    @pytest.mark.slow
     @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
     async def test_a_signal_while_nobody_is_there(self, command, signum):
         running = await command("--port", "0")
@@ -131,6 +131,7 @@ class TestErrors:
         assert "usage: python -m chatlib" in failed.errors[0]
 
 
+@pytest.mark.slow
 class TestOrigin:
     """A page in a browser says where it came from; a program says nothing."""
 

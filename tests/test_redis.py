@@ -12,6 +12,8 @@ from chatlib import ChatServer
 from support.servers import Server
 from support.waiting import TIMEOUT, eventually
 
+pytestmark = pytest.mark.slow
+
 
 class Chat(ChatServer):
     """Tells whom it has welcomed: only then was the newcomer's broadcast published."""

@@ -23,6 +23,8 @@ import asyncio
 import socketio
 from chatlib.lab import Lab, exercise
 
+pytestmark = pytest.mark.slow
+
 def when_waiting():
     # Said when the cell has nothing more to do than to wait.
     asyncio.get_running_loop().call_later(0.1, print, "waiting")
@@ -137,16 +139,13 @@ def kernel():
     "wait",
     [
         pytest.param('await alice.emit("slow"); await lab.settle()', id="settle"),
-        pytest.param(
-            'await alice.emit("slow"); await lab.show()', id="show", marks=pytest.mark.slow
-        ),
-        pytest.param('await alice.call("slow")', id="call", marks=pytest.mark.slow),
+        pytest.param('await alice.emit("slow"); await lab.show()', id="show"),
+        pytest.param('await alice.call("slow")', id="call"),
         pytest.param(
             'await io.call("slow", to=alice.get_sid(), timeout=300)',
             id="io.call",
-            marks=pytest.mark.slow,
         ),
-        pytest.param("await asyncio.sleep(300)", id="sleep", marks=pytest.mark.slow),
+        pytest.param("await asyncio.sleep(300)", id="sleep"),
         pytest.param("await asyncio.Event().wait()", id="an event"),
         pytest.param("await alice.wait()", id="wait"),
     ],
@@ -194,15 +193,12 @@ def test_interrupt_stops_a_cell_that_computes(kernel):
     "wait",
     [
         pytest.param('await alice.emit("compute"); await lab.settle()', id="settle"),
-        pytest.param(
-            'await alice.emit("sleep"); await lab.show()', id="show", marks=pytest.mark.slow
-        ),
+        pytest.param('await alice.emit("sleep"); await lab.show()', id="show"),
         pytest.param('await alice.call("sleep")', id="call"),
         pytest.param('await io.emit("compute"); await lab.settle()', id="a client's"),
         pytest.param(
             "io.start_background_task(compute); await lab.settle()",
             id="a task",
-            marks=pytest.mark.slow,
         ),
     ],
 )

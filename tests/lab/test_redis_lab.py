@@ -15,6 +15,8 @@ from chatlib.lab.trace import Emission
 from support.redis_servers import RedisServer
 from support.waiting import TIMEOUT
 
+pytestmark = pytest.mark.slow
+
 
 def server(url, **options):
     manager = socketio.AsyncRedisManager(url, **options)

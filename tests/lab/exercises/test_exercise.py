@@ -428,7 +428,14 @@ def impatient(monkeypatch):
     monkeypatch.setattr(reader, "_PATIENCE", 0.2)
 
 
-@pytest.mark.parametrize("caught", ["OSError", "Exception", "BaseException"])
+@pytest.mark.parametrize(
+    "caught",
+    [
+        pytest.param("OSError", marks=pytest.mark.slow),
+        "Exception",
+        pytest.param("BaseException", marks=pytest.mark.slow),
+    ],
+)
 @pytest.mark.parametrize(
     "work",
     [
