@@ -15,6 +15,8 @@ from jupyter_client.manager import KernelManager
 from chatlib.lab import Lab
 from support.waiting import PATIENCE, WHOLE_RUN
 
+pytestmark = pytest.mark.slow
+
 STOPPED_WITHIN = 15  # seconds; far less than anything waits for here
 FOR_EVER = 300  # seconds
 
@@ -22,8 +24,6 @@ OPEN = f"""
 import asyncio
 import socketio
 from chatlib.lab import Lab, exercise
-
-pytestmark = pytest.mark.slow
 
 def when_waiting():
     # Said when the cell has nothing more to do than to wait.
