@@ -323,8 +323,9 @@ def _called_by(link: Link) -> Iterator[None]:
 
 
 def _warn_of_engine_io_ids(links: Links, to: Any) -> None:
-    for link in links.all():
-        if link.eio_sid in _as_tuple(to):
+    addresses = _as_tuple(to)
+    for link in links.all() if addresses else ():
+        if link.eio_sid in addresses:
             warnings.warn(
                 f"This reaches nobody: {link.name}.sid is the Engine.IO id, of the connection "
                 f"alone. The Socket.IO id is {link.name}.get_sid().",
