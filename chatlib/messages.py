@@ -14,7 +14,8 @@ import json
 import math
 import re
 import secrets
-from typing import Any, NamedTuple, NotRequired, TypedDict
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, NotRequired, Self, TypedDict
 
 from socketio import packet
 
@@ -75,6 +76,44 @@ class Ack(TypedDict):
     error: NotRequired[str]
     id: NotRequired[int]
     room: NotRequired[str | int | float]
+
+
+@dataclass(frozen=True)
+class Audience:
+    """Whom something is for.
+
+    Each kind has Socket.IO rooms of its own, so that no name brings anyone into a room of another
+    kind.
+
+    Attributes:
+        kind: Everyone who was let in, a group, all sockets of one user, or one socket.
+        name: The name of the group or the user, or the socket's id.
+    """
+
+    kind: Literal["everyone", "group", "user", "socket"]
+    name: str = ""
+
+    @property
+    def room(self) -> str:
+        """The Socket.IO room, to emit to or to enter."""
+        return _EVERYONE if self.kind == "everyone" else _PREFIXES[self.kind] + self.name
+
+    @classmethod
+    def of(cls, room: str) -> Self:
+        """Return the audience that has a Socket.IO room."""
+        if room == _EVERYONE:
+            return cls("everyone")
+        kind = next(kind for kind, prefix in _PREFIXES.items() if room.startswith(prefix))
+        return cls(kind, room.removeprefix(_PREFIXES[kind]))
+
+
+# Nobody else knows how rooms are named; the files of histories have these names, too.
+_EVERYONE = "everyone"
+_PREFIXES: dict[Literal["group", "user", "socket"], str] = {
+    "group": "room:",
+    "user": "user:",
+    "socket": "",  # the last, as it fits all
+}
 
 
 class Address(NamedTuple):

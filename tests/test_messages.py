@@ -11,6 +11,7 @@ from chatlib.messages import (
     REFUSED_EVENT,
     RESERVED_EVENTS,
     Address,
+    Audience,
     BadInputError,
     ChatPacket,
     address_of_room,
@@ -62,6 +63,25 @@ class TestNames:
 
     def test_a_user_can_look_like_a_socket(self):
         assert user_room(SOCKET_ID) == f"user:{SOCKET_ID}"
+
+
+class TestAudience:
+    @pytest.mark.parametrize(
+        ("audience", "room"),
+        [
+            (Audience("everyone"), "everyone"),
+            (Audience("group", "tea"), "room:tea"),
+            (Audience("group", "everyone"), "room:everyone"),
+            (Audience("group", "user:bob"), "room:user:bob"),
+            (Audience("user", "room:tea"), "user:room:tea"),
+            (Audience("user", "7"), "user:7"),
+            (Audience("user", ""), "user:"),
+            (Audience("socket", SOCKET_ID), SOCKET_ID),
+        ],
+    )
+    def test_has_one_room_which_tells_it(self, audience, room):
+        assert audience.room == room
+        assert Audience.of(room) == audience
 
 
 class TestSocketIds:
