@@ -96,9 +96,11 @@ class WireClient:
         self.head = head
 
     @classmethod
-    async def open(cls, url, path, *, buffer=None, headers=()):
+    async def open(cls, url, path, *, address=None, buffer=None, headers=()):
         host, port = url.removeprefix("http://").split(":")
         bare = socket.socket()
+        if address:
+            bare.bind((address, 0))
         if buffer:  # before connecting, or it is not what the kernel offers to the other side
             bare.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
         bare.setblocking(False)
