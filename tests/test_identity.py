@@ -1,8 +1,9 @@
 """Who is let in, and as whom."""
 
 import asyncio
-import contextlib
+import heapq
 import hmac
+import itertools
 import logging
 
 import pytest
@@ -10,7 +11,7 @@ import pytest_asyncio
 from itsdangerous import URLSafeSerializer
 
 from chatlib import identity
-from chatlib.identity import FREE_FAILURES, Passcode, Trusting
+from chatlib.identity import FREE_FAILURES, LATE, RATE, RATE_OF_ALL, Passcode, Trusting
 from chatlib.messages import BadInputError
 from support.clients import flush
 from support.servers import why_refused as why_refused_by
@@ -22,16 +23,10 @@ INVALID = "The token is not valid."
 
 
 class Sleeps(list):
-    """Stands for `asyncio.sleep`: notes the seconds, and sleeps for as long as it is not awake."""
-
-    def __init__(self):
-        super().__init__()
-        self.awake = asyncio.Event()
-        self.awake.set()
+    """Stands for `asyncio.sleep`: notes the seconds."""
 
     async def __call__(self, seconds):
         self.append(seconds)
-        await self.awake.wait()
 
 
 @pytest.fixture
@@ -140,88 +135,177 @@ class TestPasscode:
         assert (await why_refused(passcode, auth)).startswith(("auth must", "userId must"))
 
 
-class TestSlowing:
-    async def test_after_some_failures_it_takes_longer_and_longer(self, passcode, sleeps):
+class Clock:
+    """Stands for the time: it goes on once everyone sleeps, to when the first one wakes up."""
+
+    def __init__(self):
+        self.now = 0.0
+        self._sleepers = []
+        self._numbers = itertools.count()
+        self._moves = 0
+
+    def __call__(self):
+        self._moves += 1  # whoever is not asleep looks at it
+        return self.now
+
+    async def sleep(self, seconds):
+        woken = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._sleepers, (self.now + seconds, next(self._numbers), woken))
+        await woken
+
+    async def run(self, seconds):
+        """Let so many seconds go by."""
+        end = self.now + seconds
+        while True:
+            await self._all_sleep()
+            if not self._sleepers or self._sleepers[0][0] > end:
+                self.now = end
+                return
+            self.now, _, woken = heapq.heappop(self._sleepers)
+            if not woken.done():
+                woken.set_result(None)
+
+    async def _all_sleep(self):
+        moves = None
+        while moves != self._moves:
+            moves = self._moves
+            for _ in range(8):
+                await asyncio.sleep(0)
+
+
+class Attack:
+    """People who do nothing but guess, and what they get by it."""
+
+    def __init__(self, who, clock):
+        self._who, self._clock = who, clock
+        self._tasks = []
+
+    def start(self, people, patience=None, address=HERE):
+        """Let people guess: they hang up after their patience, or wait for each answer."""
+        for n in range(people):
+            where = address if isinstance(address, str) else address(n)
+            self._tasks.append(asyncio.create_task(self._guess(where, patience)))
+
+    async def _guess(self, address, patience):
+        while True:
+            guess = asyncio.create_task(why_refused(self._who, {"passcode": "guess"}, address))
+            try:
+                if patience is not None:
+                    await self._clock.sleep(patience)
+                    guess.cancel()
+                await asyncio.wait([guess])
+            finally:
+                guess.cancel()
+                await asyncio.wait([guess])
+
+    async def stop(self):
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+@pytest.fixture
+def looked_at(monkeypatch):
+    """The passcodes that were looked at."""
+    looked_at = []
+    compare = hmac.compare_digest
+    monkeypatch.setattr(
+        hmac, "compare_digest", lambda *both: looked_at.append(both) or compare(*both)
+    )
+    return looked_at
+
+
+class TestGuessing:
+    """A right passcode is let in soon whatever others guess, and guessing is slow."""
+
+    @pytest_asyncio.fixture
+    async def clock(self):
+        return Clock()
+
+    @pytest.fixture
+    def passcode(self, clock):
+        return Passcode(CODE, SECRET, sleep=clock.sleep, clock=clock)
+
+    @pytest_asyncio.fixture
+    async def attack(self, passcode, clock):
+        attack = Attack(passcode, clock)
+        yield attack
+        await attack.stop()
+
+    async def seconds_until_in(self, passcode, clock, address=HERE):
+        came = clock.now
+        task = asyncio.create_task(why_refused(passcode, {"passcode": CODE}, address))
+        await clock.run(0)
+        while not task.done():
+            await clock.run(0.01)
+        assert task.result() == ""
+        return clock.now - came
+
+    @pytest.mark.parametrize("patience", [None, 0.05, 0.1, 0.5, 0.76, 1, 2])
+    async def test_sixty_who_guess_hold_up_a_right_one_for_less_than_a_second(
+        self, passcode, clock, attack, patience
+    ):
+        attack.start(60, patience)
+        for _ in range(3):
+            await clock.run(0.9)
+            assert await self.seconds_until_in(passcode, clock) <= 60 / RATE + 0.02 < 1
+
+    async def test_one_address_guesses_no_faster_than_its_rate(self, clock, attack, looked_at):
+        for patience in (None, 0.1, 1):
+            attack.start(50, patience)
+        await clock.run(10)
+        assert RATE * 8 < len(looked_at) <= RATE * 11 + 1  # a second's worth at the start
+
+    async def test_all_addresses_guess_no_faster_than_the_rate_of_all(
+        self, passcode, clock, attack, looked_at
+    ):
+        attack.start(600, address="198.51.100.{}".format)
+        attack.start(600, 0.5, "2001:db8:0:{:x}::1".format)
+        await clock.run(4)
+        assert RATE_OF_ALL * 3 < len(looked_at) <= RATE_OF_ALL * 5 + 1
+
+    async def test_who_guesses_at_one_address_holds_up_no_other(self, passcode, clock, attack):
+        attack.start(500, 5)
+        await clock.run(10)
+        assert await self.seconds_until_in(passcode, clock, THERE) < 0.02
+
+    async def test_a_class_comes_in_at_once_however_large(self, passcode, clock, attack):
+        attack.start(60, 0.7)
+        await clock.run(5)
+        right = [
+            asyncio.create_task(why_refused(passcode, {"passcode": CODE}, HERE)) for _ in range(300)
+        ]
+        await clock.run(1)
+        assert [task.result() for task in right] == [""] * 300
+
+    async def test_who_waits_for_the_answers_makes_twenty_guesses_a_minute(
+        self, clock, attack, looked_at
+    ):
+        attack.start(1)
+        await clock.run(59)
+        assert len(looked_at) == FREE_FAILURES + 20
+
+
+class TestAnswers:
+    async def test_the_first_wrong_ones_are_answered_at_once_and_the_others_late(
+        self, passcode, sleeps
+    ):
         await guess(passcode, FREE_FAILURES)
         assert sleeps == []
+        await guess(passcode, 5)
+        assert sleeps == [LATE] * 5
+
+    async def test_a_right_one_is_not(self, passcode, sleeps):
         await guess(passcode, 20)
-        assert sleeps == [0.25, 0.5, 1.0, 2.0] + [4.0] * 16
-
-    async def test_no_number_of_failures_is_too_many(self, passcode, sleeps):
-        await guess(passcode, 1200)
-        assert sleeps[-1] == 4.0
+        sleeps.clear()
         assert await why_refused(passcode, {"passcode": CODE}) == ""
-
-    async def test_the_right_one_waits_too_and_then_all_is_forgiven(self, passcode, sleeps):
-        await guess(passcode, FREE_FAILURES)
-        assert await why_refused(passcode, {"passcode": CODE}) == ""
-        assert sleeps == [0.25]
-        await guess(passcode, FREE_FAILURES)
-        assert sleeps == [0.25]
+        assert sleeps == []
 
     async def test_other_addresses_do_not_wait(self, passcode, sleeps):
         await guess(passcode, 10)
-        slept = len(sleeps)
+        sleeps.clear()
         await guess(passcode, FREE_FAILURES, THERE)
-        assert await why_refused(passcode, {"passcode": CODE}, THERE) == ""
-        assert len(sleeps) == slept + 1  # after three failures of its own
-
-    async def test_who_guesses_in_parallel_queues_up(self, passcode, sleeps):
-        await guess(passcode, FREE_FAILURES)
-        sleeps.awake.clear()
-        guesses = [asyncio.create_task(guess(passcode, 1)) for _ in range(10)]
-        right = asyncio.create_task(why_refused(passcode, {"passcode": CODE}))
-        other = asyncio.create_task(why_refused(passcode, {"passcode": CODE}, THERE))
-        async with asyncio.timeout(TIMEOUT):
-            assert await other == ""
-            assert sleeps == [0.25]
-            assert not any(task.done() for task in [*guesses, right])
-            sleeps.awake.set()
-            await asyncio.gather(*guesses)
-            assert await right == ""
-        assert sleeps == [0.25, 0.5, 1.0, 2.0] + [4.0] * 7
-
-    async def test_the_queue_of_an_address_is_bounded(self, passcode, sleeps, monkeypatch):
-        monkeypatch.setattr(identity, "MOST_WAITING", 3)
-        await guess(passcode, FREE_FAILURES)
-        sleeps.awake.clear()
-        waiting = [asyncio.create_task(guess(passcode, 1)) for _ in range(3)]
-        await asyncio.sleep(0)
-        assert (await why_refused(passcode, {"passcode": CODE})).startswith("Too many wait")
-        assert await why_refused(passcode, {"passcode": CODE}, THERE) == ""
-        for task in waiting:  # clients may go while they wait
-            task.cancel()
-        await asyncio.gather(*waiting, return_exceptions=True)
-        sleeps.awake.set()
-        assert await why_refused(passcode, {"passcode": CODE}) == ""
-
-    async def test_who_waits_is_not_forgotten_for_others(self, passcode, sleeps, monkeypatch):
-        monkeypatch.setattr(identity, "MOST_ADDRESSES", 2)
-        async with self.waiting(passcode, sleeps):
-            for n in range(3):
-                await guess(passcode, 1, f"198.51.100.{n}")
-        await guess(passcode, 1)
-        assert sleeps == [0.25, 0.5]
-
-    async def test_who_waits_is_not_forgotten_with_time(self, passcode, sleeps, monkeypatch):
-        async with self.waiting(passcode, sleeps):
-            later = identity.time.monotonic() + 601
-            monkeypatch.setattr(identity.time, "monotonic", lambda: later)
-            again = asyncio.create_task(guess(passcode, 1))
-            await asyncio.sleep(0)
-        await again
-        assert sleeps == [0.25, 0.5]
-
-    @contextlib.asynccontextmanager
-    async def waiting(self, passcode, sleeps):
-        """Let a guess wait for its answer meanwhile."""
-        await guess(passcode, FREE_FAILURES)
-        sleeps.awake.clear()
-        waiting = asyncio.create_task(guess(passcode, 1))
-        await asyncio.sleep(0)
-        yield
-        sleeps.awake.set()
-        await waiting
+        assert sleeps == []
 
     async def test_what_is_remembered_is_bounded(self, passcode, sleeps, monkeypatch):
         monkeypatch.setattr(identity, "MOST_ADDRESSES", 10)
@@ -235,29 +319,38 @@ class TestSlowing:
         await guess(passcode, 1, THERE)
         assert len(sleeps) == 10 - FREE_FAILURES  # long forgotten
 
-    async def test_failures_are_forgotten_with_time(self, passcode, sleeps, monkeypatch):
+    async def test_who_waits_for_a_turn_is_not_forgotten(self, passcode, monkeypatch):
+        monkeypatch.setattr(identity, "MOST_ADDRESSES", 2)
+        guesser = passcode._guesser(HERE)
+        async with guesser.turn:
+            for n in range(5):
+                await guess(passcode, 1, f"198.51.100.{n}")
+            assert passcode._guesser(HERE) is guesser
+
+    async def test_failures_are_forgotten_with_time(self, sleeps):
+        now = 0.0
+        passcode = Passcode(CODE, SECRET, sleep=sleeps, clock=lambda: now)
         await guess(passcode, FREE_FAILURES)
-        now = identity.time.monotonic()
-        monkeypatch.setattr(identity.time, "monotonic", lambda: now + 599)
+        now += 599
         await guess(passcode, 1)
-        monkeypatch.setattr(identity.time, "monotonic", lambda: now + 599 + 599)
+        now += 599
         await guess(passcode, 1)
-        assert sleeps == [0.25, 0.5]
-        monkeypatch.setattr(identity.time, "monotonic", lambda: now + 599 + 599 + 601)
-        await guess(passcode, 1)
-        assert sleeps == [0.25, 0.5]
+        assert sleeps == [LATE] * 2
+        now += 601
+        await guess(passcode, FREE_FAILURES)
+        assert sleeps == [LATE] * 2
 
     async def test_the_many_addresses_of_one_home_are_one(self, passcode, sleeps):
         for host in ("1", "8000:0:0:1", "4000:0:0:1", "ffff"):
             await guess(passcode, 1, f"2001:db8::{host}")
-        assert sleeps == [0.25]
+        assert sleeps == [LATE]
         await guess(passcode, 1, "2001:db8:0:1::1")
         for address in ("::ffff:192.0.2.1", "192.0.2.1") * 2:
             await guess(passcode, 1, address)
-        assert sleeps == [0.25, 0.25]
+        assert sleeps == [LATE] * 2
         for address in (None, "", "not an address"):
             await guess(passcode, 1, address)
-        assert sleeps == [0.25, 0.25]
+        assert sleeps == [LATE] * 2
 
 
 class TestToken:
