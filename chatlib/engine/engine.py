@@ -4,7 +4,6 @@ import asyncio
 import inspect
 import json
 from collections.abc import Callable, Coroutine
-from functools import partial
 from typing import Any
 
 import engineio
@@ -12,24 +11,33 @@ from aiohttp import hdrs, web
 from engineio.packet import MESSAGE, Packet
 
 from chatlib.engine import frames, http
-from chatlib.engine.http import Refusal
 from chatlib.engine.log import OnceASecond
 from chatlib.engine.session import Session
-from chatlib.engine.transports import WebSocket
+from chatlib.engine.websocket import WebSocket
 
 # So many seconds a polling client has to fetch what waits for it after its session.
 _LEAVE = 5.0
 # So many seconds what ends by itself may take when the server stops, and then what was cancelled.
 _STOP = 0.4
-# aiohttp warns of longer ones that they are compressed in one go.
-_COMPRESSED = 1_000_000
+# What `engineio.AsyncServer` can do and this cannot.
+_MISSING = ("async_handlers", "cookie", "http_compression")
+# What is wrong with a request, by the number that Engine.IO gives it.
+_TRANSPORT, _SESSION, _METHOD, _REQUEST, _ORIGIN, _VERSION = range(6)
+_WHY = (
+    "Transport unknown",
+    "Session ID unknown",
+    "Bad handshake method",
+    "Bad request",
+    "Forbidden",
+    "Unsupported protocol version",
+)
 
 
 class Engine(engineio.AsyncServer):  # type: ignore[misc]
     """An `engineio.AsyncServer` with sessions of its own, which python-socketio knows as `eio`.
 
-    There are no cookies and there is no JSONP; a session always ends at its ping timeout. In a list
-    of ``cors_allowed_origins``, ``"self"`` stands for the server's own origin.
+    The messages of one client are handled one after the other. A session always ends at its ping
+    timeout. In a list of ``cors_allowed_origins``, ``"self"`` stands for the server's own origin.
 
     Args:
         unread_bytes: How much may wait for one client, before the server hangs up on it.
@@ -42,7 +50,6 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
         session_class: What a client's session is made of.
         sockets: The sessions, by their ids.
         background_tasks: What `start_background_task` has started, and has not ended.
-        loop: The event loop of the last request.
 
     Raises:
         ValueError: An option is not supported.
@@ -60,23 +67,21 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
         upgrade_timeout: float = 10.0,
         **options: Any,
     ) -> None:
-        if options.get("cookie") is not None:
-            raise ValueError("The engine sets no cookie.")
-        if options.setdefault("async_mode", "aiohttp") != "aiohttp":
-            raise ValueError("The engine runs with aiohttp only.")
-        super().__init__(**options)
+        for name in filter(options.get, _MISSING):
+            raise ValueError(f"The engine does not support {name}.")
+        super().__init__(**{"async_mode": "aiohttp"} | options)
         self.unread_bytes = unread_bytes
         self.packets_per_request = packets_per_request
         self.request_timeout = request_timeout
         self.upgrade_timeout = upgrade_timeout
         self.sockets: dict[str, Session] = {}
         self.background_tasks: set[asyncio.Task[Any]] = set()
-        self._finishing: set[asyncio.Task[Any]] = set()
+        self._telling: set[asyncio.Task[None]] = set()
         self._leaving: dict[str, Session] = {}
         self._unflushed: list[Session] = []
         self._refusals = OnceASecond(self.logger)
 
-    # -- The face of `engineio.AsyncServer`
+    # -- What `engineio.AsyncServer` has
 
     def attach(self, app: web.Application, engineio_path: str = "engine.io") -> None:
         """Serve the requests of an application to a path."""
@@ -95,54 +100,29 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
     @staticmethod
     def message(data: Any) -> bytes:
         """Return a message as a frame, to be sent to as many sessions as you like."""
-        if isinstance(data, str):
-            return frames.text("4" + data)
-        return _frame(Packet(MESSAGE, data))
-
-    async def get_session(self, sid: str) -> dict[Any, Any]:
-        """Return what the application keeps with a client."""
-        return self._session(sid).data
-
-    async def save_session(self, sid: str, session: dict[Any, Any]) -> None:
-        """Keep something with a client."""
-        self._session(sid).data = session
-
-    def transport(self, sid: str) -> str:
-        """Return ``polling`` or ``websocket``."""
-        return self._session(sid).transport
-
-    def _session(self, sid: str) -> Session:
-        if sid not in self.sockets:
-            raise KeyError("Session not found")
-        return self.sockets[sid]
+        return frames.text("4" + data) if isinstance(data, str) else _frame(Packet(MESSAGE, data))
 
     async def disconnect(self, sid: str | None = None) -> None:
-        """End the session of a client, or all; the application has been told when this returns.
-
-        Only where one of its handlers still runs for the client, it is told after that.
-        """
-        ended = [each for each in self.sockets.values() if sid in (None, each.sid)]
-        for session in ended:
+        """End the session of a client, or of all; the application is told right after this."""
+        for session in [each for each in self.sockets.values() if sid in (None, each.sid)]:
             session.close(self.reason.SERVER_DISCONNECT)
-        if telling := [session.told for session in ended if session.told]:
-            await asyncio.wait(telling)
 
     async def shutdown(self) -> None:
-        """End all sessions and all that runs in the background; takes under a second."""
-        for session in list(self.sockets.values()):
-            session.close(self.reason.SERVER_DISCONNECT)
-        if self._finishing:
-            await asyncio.wait(self._finishing, timeout=_STOP)
+        """End all sessions, and cancel what runs in the background; takes under a second."""
+        await self.disconnect()
+        if self._telling:
+            await asyncio.wait(self._telling, timeout=_STOP)
         if left := self.background_tasks - {asyncio.current_task()}:
             for task in left:
                 task.cancel()
             await asyncio.wait(left, timeout=_STOP)
         self._leaving.clear()
+        self._unflushed.clear()
 
     def start_background_task(
         self, target: Callable[..., Coroutine[Any, Any, Any]], *args: Any, **kwargs: Any
     ) -> asyncio.Task[Any]:
-        """Run a coroutine function in the background; it does not begin before this returns."""
+        """Run a coroutine function in the background; it begins after this has returned."""
         # Not by the loop's factory, which may be one of eager tasks: what a connect handler starts
         # is to emit after the client is told that it is connected.
         task = asyncio.Task(target(*args, **kwargs), loop=asyncio.get_running_loop())
@@ -152,23 +132,19 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
 
     # -- What sessions ask for
 
-    def finish(
-        self, target: Callable[..., Coroutine[Any, Any, Any]], *args: Any
-    ) -> asyncio.Task[Any]:
-        """Run in the background what belongs to the end of a session; a stop waits for it."""
-        task = self.start_background_task(target, *args)
-        self._finishing.add(task)
-        task.add_done_callback(self._finishing.discard)
-        return task
-
     async def trigger(self, event: str, *args: Any) -> Any:
         """Call the application's handler of an event, if there is one."""
         handler = self.handlers.get(event)
         result = handler(*args) if handler else None
         return await result if inspect.isawaitable(result) else result
 
-    async def tell_end(self, sid: str, reason: str) -> None:
-        """Tell the application that a session has ended."""
+    def tell_end(self, sid: str, reason: str) -> None:
+        """Tell the application in the background that a session has ended."""
+        task = self.start_background_task(self._tell_end, sid, reason)
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
+
+    async def _tell_end(self, sid: str, reason: str) -> None:
         try:
             await self.trigger("disconnect", sid, reason)
         except Exception:
@@ -183,18 +159,10 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
     def _flush(self) -> None:
         sessions, self._unflushed = self._unflushed, []
         for session in sessions:
-            try:
-                session.flush()
-            except Exception:  # or the others would never be flushed again
-                self.logger.exception("A transport failed")
-                session.hang_up("its transport failed")
-
-    def forget(self, session: Session) -> None:
-        """Count a session as ended."""
-        self.sockets.pop(session.sid, None)
+            session.flush()
 
     def let_leave(self, session: Session) -> None:
-        """Let a session that has ended be polled once more for what still waits."""
+        """Let a session that has ended be polled for what still waits."""
         self._leaving[session.sid] = session
         self.loop.call_later(_LEAVE, self._leaving.pop, session.sid, None)
 
@@ -202,60 +170,48 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
 
     async def handle_request(self, request: web.Request) -> web.StreamResponse:
         """Answer a request to the path of `attach`."""
-        self._follow(asyncio.get_running_loop())
-        if refusal := self._why_refused(request):
-            return self._refuse(request, refusal)
+        self.loop = asyncio.get_running_loop()
+        sid, transport = request.query.get("sid"), request.query.get("transport")
+        is_get, is_socket = request.method == hdrs.METH_GET, transport == "websocket"
+        if not http.is_allowed(request, self.cors_allowed_origins):
+            return self._refuse(request, _ORIGIN, 403)
         if request.method == hdrs.METH_OPTIONS:
             return self._answer(request, b"ok")
-        sid, is_socket = request.query.get("sid"), request.query["transport"] == "websocket"
-        if is_socket and not web.WebSocketResponse().can_prepare(request):
-            return self._refuse(request, Refusal.REQUEST)
+        if transport not in self.transports:
+            return self._refuse(request, _TRANSPORT)
+        if sid is None and request.query.get("EIO") != "4":
+            return self._refuse(request, _VERSION)
+        if sid is None and not is_get:
+            return self._refuse(request, _METHOD)
+        is_known = is_get or (request.method == hdrs.METH_POST and not is_socket)
+        if not is_known or "j" in request.query or not self._may_be_socket(request):
+            return self._refuse(request, _REQUEST)
         if sid is None:
             return await self._open(request, is_socket=is_socket)
         session = self.sockets.get(sid) or self._leaving.get(sid)
         if session is None:
-            return self._refuse(request, Refusal.SESSION)
+            return self._refuse(request, _SESSION)
         if is_socket:
             return await self._serve(request, session.upgrade)
-        if request.method == hdrs.METH_POST:
-            return await self._post(request, session)
-        return await self._poll(request, session)
+        if is_get:
+            return await self._poll(request, session)
+        return await self._post(request, session)
 
-    def _follow(self, loop: asyncio.AbstractEventLoop) -> None:
-        if getattr(self, "loop", None) is not loop:  # what an earlier one left can never go on
-            self.loop = loop
-            self.sockets.clear()
-            self._leaving.clear()
-            self._unflushed.clear()
-
-    def _why_refused(self, request: web.Request) -> Refusal | None:
-        query, method = request.query, request.method
-        transport = query.get("transport")
-        if not http.is_allowed(request, self.cors_allowed_origins):
-            return Refusal.ORIGIN
-        if method == hdrs.METH_OPTIONS:
-            return None
-        if transport not in self.transports:
-            return Refusal.TRANSPORT
-        if "sid" not in query and query.get("EIO") != "4":
-            return Refusal.VERSION
-        if "sid" not in query and method != hdrs.METH_GET:
-            return Refusal.METHOD
-        if transport == "websocket":
-            is_fine = method == hdrs.METH_GET and ("sid" not in query or self.allow_upgrades)
-        else:
-            is_fine = method in (hdrs.METH_GET, hdrs.METH_POST) and "j" not in query
-        return None if is_fine else Refusal.REQUEST
+    def _may_be_socket(self, request: web.Request) -> bool:
+        if request.query["transport"] != "websocket":
+            return True
+        is_allowed = self.allow_upgrades or "sid" not in request.query
+        return is_allowed and bool(web.WebSocketResponse().can_prepare(request))
 
     async def _open(self, request: web.Request, *, is_socket: bool) -> web.StreamResponse:
         session = self.session_class(self, self.generate_id(), request.remote)
         self.sockets[session.sid] = session
         session.send(frames.text("0" + self._handshake(session.sid, is_socket=is_socket)))
         try:
-            refusal = await session.connect(http.environ(request))
-            if refusal is not None:
-                body = json.dumps(refusal or "Unauthorized").encode()
-                return self._answer(request, body, 401)
+            answer = await session.run("connect", http.environ(request))
+            if session.fault or answer not in (None, True):
+                session.close("")
+                return self._answer(request, json.dumps(answer or "Unauthorized").encode(), 401)
             if is_socket:
                 return await self._serve(request, session.serve)
             return await self._poll(request, session)
@@ -278,7 +234,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
     async def _serve(
         self, request: web.Request, serve: Callable[[WebSocket], Coroutine[Any, Any, None]]
     ) -> web.StreamResponse:
-        websocket = WebSocket(request, self.max_http_buffer_size, self.finish)
+        websocket = WebSocket(request, self.max_http_buffer_size, self.start_background_task)
         await websocket.accept(request)
         await serve(websocket)
         return websocket.response
@@ -286,38 +242,34 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
     async def _poll(self, request: web.Request, session: Session) -> web.StreamResponse:
         try:
             body = await session.poll()
-        except asyncio.CancelledError:
-            session.close(self.reason.TRANSPORT_CLOSE)
-            raise
-        if request.transport is None:  # it did not wait for the answer, which is lost
-            session.close(self.reason.TRANSPORT_CLOSE)
-        if session.closed and not session.waits:
-            self._leaving.pop(session.sid, None)
-        return self._answer(request, body) if body else self._refuse(request, Refusal.REQUEST)
+        finally:
+            if request.transport is None:  # it did not wait for the answer, which is lost
+                session.close(self.reason.TRANSPORT_CLOSE)
+        return self._answer(request, body) if body else self._refuse(request, _REQUEST)
 
     async def _post(self, request: web.Request, session: Session) -> web.StreamResponse:
-        most, seconds = self.max_http_buffer_size, self.request_timeout
-        if await session.post(partial(http.read_body, request, most, seconds)):
-            return self._answer(request, b"ok")
-        return self._refuse(request, Refusal.REQUEST, session.fault)
+        if session.upgraded or session.closed:
+            return self._refuse(request, _REQUEST)
+        try:
+            body = await http.read_body(request, self.max_http_buffer_size, self.request_timeout)
+            await session.post(frames.read_payload(body, self.packets_per_request))
+        except ValueError as error:
+            session.hang_up(str(error))
+        if session.fault:
+            return self._refuse(request, _REQUEST)
+        return self._answer(request, b"ok")
 
-    def _refuse(self, request: web.Request, refusal: Refusal, why: str = "") -> web.Response:
-        code, text = refusal.value
-        if not why:  # or it was said when the server hung up
-            self._refusals.warning("Refusing a request from %s: %s", request.remote, text)
-        body = json.dumps({"code": code, "message": f"{text}: {why}" if why else text}).encode()
-        return self._answer(request, body, 403 if refusal is Refusal.ORIGIN else 400)
+    def _refuse(self, request: web.Request, code: int, status: int = 400) -> web.Response:
+        self._refusals.warning("Refusing a request from %s: %s", request.remote, _WHY[code])
+        body = json.dumps({"code": code, "message": _WHY[code]})
+        return self._answer(request, body.encode(), status)
 
     def _answer(self, request: web.Request, body: bytes, status: int = 200) -> web.Response:
-        headers = http.cors_headers(
-            request, self.cors_allowed_origins, credentials=self.cors_credentials
-        )
-        response = web.Response(
+        allowed = self.cors_allowed_origins != [] and status != 403
+        headers = http.cors_headers(request, credentials=self.cors_credentials) if allowed else {}
+        return web.Response(
             body=body, status=status, headers=headers, content_type="text/plain", charset="UTF-8"
         )
-        if self.http_compression and self.compression_threshold <= len(body) <= _COMPRESSED:
-            response.enable_compression()
-        return response
 
 
 def _frame(packet: Packet) -> bytes:

@@ -4,15 +4,12 @@ A frame is made once, whoever it goes to. HTTP long-polling takes it without its
 """
 
 import base64
-import binascii
 from collections.abc import Iterable
 
 _SEPARATOR = "\x1e"
 _TEXT, _BINARY = 0x81, 0x82
-# How long a header is, by its second byte.
+# How long a header is, by its second byte; 2 for all others.
 _HEADERS = {126: 4, 127: 10}
-# What a client may say that is no message: goodbye, and the answer to a ping.
-_SIGNALS = ("1", "3")
 
 
 def text(packet: str) -> bytes:
@@ -41,24 +38,20 @@ def packet(frame: bytes) -> str | bytes:
 
 
 def payload(frames: Iterable[bytes]) -> bytes:
-    """Return the packets in frames as the body of an answer to a poll."""
-    return _SEPARATOR.encode().join(map(_without_header, frames))
+    """Return the packets in frames as the answer to a poll."""
+    packets = map(packet, frames)
+    return _SEPARATOR.join(p if isinstance(p, str) else _to_base64(p) for p in packets).encode()
 
 
-def _without_header(frame: bytes) -> bytes:
-    data = frame[_HEADERS.get(frame[1], 2) :]
-    return b"b" + base64.b64encode(data) if frame[0] == _BINARY else data
+def _to_base64(data: bytes) -> str:
+    return "b" + base64.b64encode(data).decode()
 
 
 def read_payload(body: bytes, most: int) -> list[str | bytes]:
     """Return the packets in the body of a request, each as `read_packet` does.
 
-    Args:
-        body: What the client sent.
-        most: How many packets it may hold.
-
     Raises:
-        ValueError: It is no payload of a client, or holds too many packets; the text says why.
+        ValueError: It is none, or has more packets than ``most``; the text says what is wrong.
     """
     try:
         packets = body.decode().split(_SEPARATOR)
@@ -72,18 +65,18 @@ def read_payload(body: bytes, most: int) -> list[str | bytes]:
 
 
 def read_packet(packet: str) -> str | bytes:
-    """Return a packet that came as text; one in base64 as the bytes of its binary message.
+    """Return a packet that came as text: a message, a pong, a goodbye, or binary in base64.
 
     Raises:
         ValueError: It is none that a client sends once its session is open.
     """
-    if packet[:1] == "4" or packet in _SIGNALS:
+    if packet[:1] == "4" or packet in ("1", "3"):
         return packet
-    if packet[:1] == "b":
-        try:
+    try:
+        if packet[:1] == "b":
             return base64.b64decode(packet[1:], validate=True)
-        except (binascii.Error, ValueError):
-            raise ValueError("its base64 makes no sense") from None
+    except ValueError:
+        pass
     raise ValueError("it does not speak Engine.IO")
 
 
