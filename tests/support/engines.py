@@ -4,6 +4,7 @@ import asyncio
 import base64
 import contextlib
 import json
+import logging
 
 import aiohttp
 from aiohttp import web
@@ -120,7 +121,7 @@ class EngineServer:
 @contextlib.asynccontextmanager
 async def engine(**options):
     """Start an engine of the given options, and stop it."""
-    server = EngineServer(Engine(**options))
+    server = EngineServer(Engine(logger=logging.getLogger("tests.engine"), **options))
     await server.start()
     try:
         yield server
