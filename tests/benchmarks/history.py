@@ -29,13 +29,17 @@ LOADS = {
 
 
 async def serve(path):
-    """Run a server with a history in ``path``, or with none, until standard input ends."""
+    """Run a server with a history in ``path``, or with none, until standard input ends.
+
+    To each line it answers how many seconds of CPU it has taken.
+    """
     limits = Limits(messages_per_second=1e9, burst=10**9, unread_bytes=10**9)
     chat = ChatServer(history=History(path) if path else None, limits=limits)
     web = WebServer(chat.io)
     await web.start()
     print(web.url, flush=True)
-    await asyncio.to_thread(sys.stdin.read)
+    while await asyncio.to_thread(sys.stdin.readline):
+        print(time.process_time(), flush=True)
     await web.stop()
 
 
@@ -57,8 +61,12 @@ class Load:
         self.process.stdin.close()
         await self.process.wait()
 
+    async def _cpu(self):
+        self.process.stdin.write(b"\n")
+        return float(await self.process.stdout.readline())
+
     async def measure(self, address, at_a_time, messages):
-        """Return how many messages a second were acknowledged."""
+        """Return how many messages a second were acknowledged, and the CPU for one, in us."""
 
         async def send(client):
             answer = await client.call("message", {"text": "a message", **address})
@@ -68,13 +76,14 @@ class Load:
             for _ in range(0, messages, at_a_time):
                 await asyncio.gather(*(send(client) for _ in range(at_a_time)))
 
-        start = time.perf_counter()
+        start, cpu = time.perf_counter(), await self._cpu()
         await asyncio.gather(*(work(client) for client in self.clients))
-        return CLIENTS * messages / (time.perf_counter() - start)
+        took, cpu = time.perf_counter() - start, await self._cpu() - cpu
+        return CLIENTS * messages / took, 1e6 * cpu / (CLIENTS * messages)
 
 
 async def compare(rounds, messages):
-    """Print the throughput with and without a history, and the ratio of the two."""
+    """Print the throughput and the CPU with and without a history."""
     with tempfile.TemporaryDirectory() as folder:
         off, on = Load(), Load()
         await off.start(None)
@@ -87,11 +96,14 @@ async def compare(rounds, messages):
                 )
                 for _ in range(rounds)
             ]
-            without, with_one = (statistics.median(figures) for figures in zip(*pairs, strict=True))
-            ratio = statistics.median(b / a for a, b in pairs)
+            (without, cpu), (with_one, cpu_with_one) = (
+                map(statistics.median, zip(*side, strict=True)) for side in zip(*pairs, strict=True)
+            )
+            ratio = statistics.median(b / a for (a, _), (b, _) in pairs)
             print(
                 f"{name}: {without:.0f} messages a second without a history, "
-                f"{with_one:.0f} with one, ratio {ratio:.2f}"
+                f"{with_one:.0f} with one, ratio {ratio:.2f}; CPU for one "
+                f"{cpu:.0f} us and {cpu_with_one:.0f} us, {cpu_with_one - cpu:.0f} us more"
             )
         await off.stop()
         await on.stop()
