@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import logging
 import threading
 
@@ -92,17 +93,36 @@ def log(caplog):
         assert record.levelno <= logging.WARNING, record.getMessage()
 
 
-@pytest_asyncio.fixture(autouse=True)
-async def nothing_left():
+@pytest.fixture(autouse=True)
+def nothing_left(request):
     """Fail a test that leaves a task or a thread behind.
 
     A socket or file that is left is a `ResourceWarning`, and warnings are errors.
     """
-    tasks, threads = asyncio.all_tasks(), set(threading.enumerate())
+    if request.node.get_closest_marker("asyncio"):  # no other test needs an event loop
+        request.getfixturevalue("no_task_left")
+        yield
+    else:
+        with no_thread_left():
+            yield
+
+
+@pytest_asyncio.fixture
+async def no_task_left():
+    """Fail a test that leaves a task in its event loop, or a thread, behind."""
+    tasks = asyncio.all_tasks()
+    with no_thread_left():
+        yield
+        await asyncio.sleep(0)
+        left = asyncio.all_tasks() - tasks - {asyncio.current_task()}
+        assert not left, f"tasks left: {left}"
+
+
+@contextlib.contextmanager
+def no_thread_left():
+    """Fail if a thread is left of those that are started meanwhile."""
+    threads = set(threading.enumerate())
     yield
-    await asyncio.sleep(0)
-    left = asyncio.all_tasks() - tasks - {asyncio.current_task()}
-    assert not left, f"tasks left: {left}"
     for thread in set(threading.enumerate()) - threads:
         thread.join(TIMEOUT)  # that of a database ends a moment after its connection is closed
         assert not thread.is_alive(), f"a thread is left: {thread}"
