@@ -34,7 +34,7 @@ def test_every_link_within_the_repository_leads_somewhere():
 def test_ci_finds_the_commands():
     for name, begins in {
         "lessons": "python3 -m venv .venv && ",
-        "test": "python3 -m venv .venv && ",
+        "test": "python3 -m venv --upgrade-deps .venv && ",
         "everything": ".venv/bin/pip install ",
     }.items():
         [command] = re.findall(rf"<!-- the {name} command -->\n```bash\n(.*?)\n```", README)
