@@ -69,7 +69,9 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
     ) -> None:
         for name in filter(options.get, _MISSING):
             raise ValueError(f"The engine does not support {name}.")
-        super().__init__(**{"async_mode": "aiohttp"} | options)
+        if options.setdefault("async_mode", "aiohttp") != "aiohttp":
+            raise ValueError("The engine is for aiohttp.")
+        super().__init__(**options)
         self.unread_bytes = unread_bytes
         self.packets_per_request = packets_per_request
         self.request_timeout = request_timeout
@@ -245,6 +247,8 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
         finally:
             if request.transport is None:  # it did not wait for the answer, which is lost
                 session.close(self.reason.TRANSPORT_CLOSE)
+        if session.closed and not session.waits:
+            self._leaving.pop(session.sid, None)
         return self._answer(request, body) if body else self._refuse(request, _REQUEST)
 
     async def _post(self, request: web.Request, session: Session) -> web.StreamResponse:

@@ -63,16 +63,18 @@ def is_allowed(request: web.Request, origins: str | Sequence[str] | None) -> boo
     origin = request.headers.get(hdrs.ORIGIN)
     if origin is None or origins == []:
         return True
-    allowed = [origins or SELF] if isinstance(origins, str | None) else origins
-    return "*" in allowed or origin in allowed or (SELF in allowed and origin in _own(request))
+    allowed = {origins or SELF} if isinstance(origins, str | None) else set(origins)
+    if SELF in allowed:
+        allowed = allowed - {SELF} | _own(request)
+    return not allowed.isdisjoint(("*", origin))
 
 
-def _own(request: web.Request) -> tuple[str, str]:
+def _own(request: web.Request) -> set[str]:
     """Return the server's origin as it is, and as it is seen from outside of a proxy."""
     scheme = request.headers.get("X-Forwarded-Proto", request.scheme)
     host = request.headers.get("X-Forwarded-Host", request.host)
     outside = "://".join(each.partition(",")[0].strip() for each in (scheme, host))
-    return f"{request.scheme}://{request.host}", outside
+    return {f"{request.scheme}://{request.host}", outside}
 
 
 def cors_headers(request: web.Request, *, credentials: bool) -> dict[str, str]:

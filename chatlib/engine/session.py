@@ -12,10 +12,12 @@ if TYPE_CHECKING:
     from chatlib.engine.engine import Engine
     from chatlib.engine.websocket import WebSocket
 
-# A polling client in Python reads no more packets at once.
-_PACKETS = 16
+# A polling client in Python reads 16 packets at once, and one may be the goodbye.
+_PACKETS = 15
 # After so many packets of one client, others have their turn.
 _TURN = 32
+# So many seconds an upgrade that has begun has to end, when the server ends its session.
+_GOODBYE = 1.0
 
 
 class Session:
@@ -33,8 +35,8 @@ class Session:
     """
 
     __slots__ = (
-        "__weakref__", "_beat", "_engine", "_outbox", "_poll", "_posting", "_probe", "_reason",
-        "_running", "_websocket", "closed", "fault", "name", "remote", "session", "sid",
+        "__weakref__", "_beat", "_engine", "_is_told", "_outbox", "_poll", "_posting", "_probe",
+        "_reason", "_running", "_websocket", "closed", "fault", "name", "remote", "session", "sid",
     )  # fmt: skip
 
     def __init__(self, engine: Engine, sid: str, remote: str | None) -> None:
@@ -49,15 +51,21 @@ class Session:
         self._poll: asyncio.Future[None] | None = None
         self._posting = False
         self._websocket: WebSocket | None = None
-        self._probe: WebSocket | None = None  # what is to become it
+        self._probe: asyncio.Timeout | None = None  # while another one is to become it
         self._running = 0  # handlers of the application
-        self._reason = ""  # of the end, until the application is told
+        self._reason = ""  # of the end
+        self._is_told = False  # the application, of the end
         self._beat = engine.loop.call_later(engine.ping_interval, self._ping)
 
     @property
     def upgraded(self) -> bool:
         """Whether a WebSocket carries it."""
         return self._websocket is not None
+
+    @property
+    def waits(self) -> bool:
+        """Whether anything waits to be sent."""
+        return bool(self._outbox.frames)
 
     # -- Sending
 
@@ -129,15 +137,18 @@ class Session:
             return frames.payload([frames.NOOP])
         if self._poll:
             self.hang_up("it polls twice at a time")
-        if self._poll or self.upgraded or (self.closed and not self._outbox.frames):
+        if self._poll or self.upgraded:
             return b""
-        if not self._outbox.frames:
+        if not self._outbox.frames and not self.closed:
             self._poll = self._engine.loop.create_future()
             try:
                 await self._poll
             finally:
                 self._poll = None
-        return frames.payload(self._outbox.take(_PACKETS) or [frames.NOOP])
+        taken = self._outbox.take(_PACKETS)
+        if self.closed and not self.waits and self._reason != self._engine.reason.CLIENT_DISCONNECT:
+            taken.append(frames.CLOSE)
+        return frames.payload(taken or [frames.NOOP])
 
     def _answer_poll(self) -> None:
         if self._poll and not self._poll.done():
@@ -163,43 +174,41 @@ class Session:
     async def upgrade(self, websocket: WebSocket) -> None:
         """Move from long-polling to a WebSocket that proves itself, and read that to its end."""
         is_proven = False
-        if not (self._probe or self.upgraded or self.closed):  # or the first one goes on
-            self._probe = websocket
-            try:
+        try:
+            if not (self._probe or self.upgraded or self.closed):  # or the first one goes on
                 is_proven = await self._prove(websocket)
-            finally:
-                self._probe = None
-                self.flush()
+        except TimeoutError:
+            pass
+        except ValueError as error:
+            self.hang_up(str(error))
         if is_proven:
             await self.serve(websocket)
         else:
-            await asyncio.wait([websocket.end()])
+            await asyncio.wait([websocket.end(self.fault)])
 
     async def _prove(self, websocket: WebSocket) -> bool:
+        self._probe = asyncio.timeout(self._engine.upgrade_timeout)
         try:
-            async with asyncio.timeout(self._engine.upgrade_timeout):
+            async with self._probe:
                 if not await self._says(websocket, "2probe"):
                     return False
                 websocket.write(frames.PONG_TO_PROBE)
                 self._answer_poll()  # the client waits for that before it goes on
                 return await self._says(websocket, "5")
-        except TimeoutError:
-            return False
-        except ValueError as error:
-            self.hang_up(str(error))
-            return False
+        finally:
+            self._probe = None
+            self.flush()
 
     async def _says(self, websocket: WebSocket, expected: str) -> bool:
         packet = await websocket.receive()
         if packet not in (None, expected):
             raise ValueError("it does not speak Engine.IO")
-        return packet == expected and not self.closed
+        return packet == expected
 
     async def serve(self, websocket: WebSocket) -> None:
         """Read a WebSocket to its end, which is also the end of the session."""
-        if not self.closed:
-            self._websocket = websocket
-            websocket.carry(self._outbox)
+        self._websocket = websocket
+        websocket.carry(self._outbox)
         try:
             await self._read(websocket)
         except ValueError as error:
@@ -235,27 +244,27 @@ class Session:
             return
         self.closed = True
         self._reason = reason
+        self._is_told = not reason
         self._beat.cancel()
         self._engine.sockets.pop(self.sid, None)
         if self._websocket:
             self._websocket.end(self.fault)
         else:
-            self._leave(reason)
-        if self._probe:
-            self._probe.end(self.fault)
+            self._leave()
         self._outbox.wake()
         self._tell_if_ended()
 
-    def _leave(self, reason: str) -> None:
-        if reason == self._engine.reason.SERVER_DISCONNECT:
+    def _leave(self) -> None:
+        is_ours = self._reason == self._engine.reason.SERVER_DISCONNECT
+        if is_ours:  # what waits for the client is left for it
             self._engine.let_leave(self)
         else:
             self._outbox.clear()
-        if reason != self._engine.reason.CLIENT_DISCONNECT:
-            self._outbox.put(frames.CLOSE)
+        if self._probe and not self._probe.expired():
+            self._probe.reschedule(self._engine.loop.time() + is_ours * _GOODBYE)
         self._answer_poll()
 
     def _tell_if_ended(self) -> None:
-        if self._reason and not self._running:
+        if self.closed and not self._running and not self._is_told:
+            self._is_told = True
             self._engine.tell_end(self.sid, self._reason)
-            self._reason = ""

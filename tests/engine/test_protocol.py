@@ -211,7 +211,7 @@ class TestGoodbye:
             await server.eio.disconnect()
             heard = packets((await server.get(path))[1]) + packets((await server.get(path))[1])
             assert heard == [*(f"4{number}" for number in range(20)), "1"]
-            assert await server.get(path) == BAD_REQUEST
+            assert await server.get(path) == UNKNOWN_SESSION
 
     async def test_of_the_server_over_a_websocket_comes_after_all_that_was_sent(self):
         async with engine() as server:
@@ -323,6 +323,18 @@ class TestUpgrade:
             await client.ended()
             assert client.frames == ["3probe"]
             assert server.app.reasons() == ["client disconnect"]
+
+    async def test_that_the_server_ends_meanwhile_gets_what_was_sent_before(self):
+        async with engine() as server:
+            path = await server.poller()
+            client = await server.websocket(path)
+            await client.send("2probe")
+            assert await client.receive() == "3probe"
+            await server.eio.send(server.session().sid, "last")
+            await server.eio.disconnect()
+            await client.send("5")
+            await client.ended()
+            assert client.frames == ["3probe", "4last"]
 
     @pytest.mark.parametrize("options", [{"allow_upgrades": False}, {"transports": "polling"}])
     async def test_is_not_offered_where_it_is_not_allowed(self, options):
