@@ -1,63 +1,84 @@
 """Every event is answered: in its turn, and with one clear sentence where it is refused."""
 
-import functools
+import inspect
 import logging
-from collections.abc import Awaitable, Callable
-from typing import Any, Protocol, TypeVar
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
-from chatlib.limits import Limits
+from chatlib.engine.packets import RESERVED_EVENTS
 from chatlib.members import Members
-from chatlib.messages import Ack, BadInputError, refused
+from chatlib.messages import BadInputError, refused
+
+_Answer = Mapping[str, object] | None
+Handler = Callable[[str, Any], Awaitable[_Answer] | _Answer]
+
+_ENDED = refused("This connection has ended.")
 
 logger = logging.getLogger("chatlib")
 
 
-class HasMembers(Protocol):
-    """A server that knows who is in the chat, and how much they may do."""
+class Answers:
+    """The events that clients may send, and the answer to each.
 
-    limits: Limits
-    members: Members
-
-
-_Server = TypeVar("_Server", bound=HasMembers)
-
-
-def acknowledged(
-    handler: Callable[[_Server, str, Any], Awaitable[Ack]],
-) -> Callable[..., Awaitable[Ack]]:
-    """Make a handler of one argument answer every call, and take each socket's calls in turn.
-
-    Without it, python-socketio gives no answer when a handler raises or is called with another
-    number of arguments, so that the client waits for its own timeout; and the handlers of one
-    socket's events run side by side.
+    python-socketio by itself gives no answer when a handler raises or is called with another number
+    of arguments, so that the client waits for its own timeout; and the handlers of one socket's
+    events run side by side.
 
     Args:
-        handler: The method; what it returns is the acknowledgement.
-
-    Returns:
-        The method to register. It answers `BadInputError` with its sentence. It logs any other
-        exception, and answers with a sentence that gives away nothing about the server.
+        members: Who is in the chat.
     """
 
-    @functools.wraps(handler)
-    async def answer(server: _Server, sid: str, *data: Any) -> Ack:
-        member = server.members.get(sid)
-        if member is None:
-            return refused("This connection has ended.")
+    def __init__(self, members: Members) -> None:
+        self._members = members
+        self._handlers: dict[str, Handler] = {}
+
+    def on(self, event: str, handler: Handler) -> None:
+        """Handle an event.
+
+        Args:
+            event: Its name.
+            handler: Gets the socket's id and the one argument. It returns nothing, or an object
+                with what the acknowledgement says besides ``ok``, or it raises `BadInputError`.
+
+        Raises:
+            ValueError: No client can send an event of this name, or it has a handler already.
+        """
+        if event in RESERVED_EVENTS:
+            raise ValueError(f"Socket.IO keeps the name {event} for itself.")
+        if event in self._handlers:
+            raise ValueError(f"The event {event} has a handler already.")
+        self._handlers[event] = handler
+
+    async def answer(self, event: str, sid: str, *data: Any) -> Mapping[str, object]:
+        """Handle an event once those that its socket sent before are done.
+
+        Args:
+            event: Its name.
+            sid: The socket that sent it.
+            *data: Its arguments.
+
+        Returns:
+            The acknowledgement. `BadInputError` becomes its sentence; any other exception is
+            logged, and becomes a sentence that gives away nothing about the server.
+        """
+        if not (member := self._members.get(sid)):
+            return _ENDED
         try:
-            # Before the turn: neither a flood nor what is too long is to pile up there.
-            member.allowance.take()
-            server.limits.check_size(data[0] if len(data) == 1 else data)
             async with member.turn:
-                if server.members.get(sid) is not member:  # it left while it waited
-                    return refused("This connection has ended.")
-                if len(data) != 1:
-                    raise BadInputError(f"One argument was expected, {len(data)} came.")
-                return await handler(server, sid, data[0])
+                if self._members.get(sid) is not member:  # it left while it waited
+                    return _ENDED
+                return {"ok": True, **(await self._handle(event, sid, data) or {})}
         except BadInputError as error:
             return refused(str(error))
         except Exception:
-            logger.exception("The handler %s failed", handler.__name__)
+            logger.exception("The handler of %s failed", event)
             return refused("The server failed to do this; the failure is in its log.")
 
-    return answer
+    async def _handle(self, event: str, sid: str, data: tuple[Any, ...]) -> _Answer:
+        if not (handler := self._handlers.get(event)):
+            known = ", ".join(self._handlers)
+            raise BadInputError(f"There is no such event here; there are {known}.")
+        if len(data) != 1:
+            raise BadInputError(f"One argument was expected, {len(data)} came.")
+        result = handler(sid, data[0])
+        return await result if inspect.isawaitable(result) else result

@@ -1,9 +1,7 @@
 """How much one client may do: each limit has a default that a chat of people never reaches."""
 
-import json
 import time
 from dataclasses import dataclass
-from typing import Any
 
 from chatlib.messages import BadInputError
 
@@ -13,9 +11,12 @@ class Limits:
     """The limits of one server.
 
     Attributes:
-        message_size: The longest message, in bytes as JSON, attachments included.
-        messages_per_second: How many events one socket may send, over time.
+        message_size: The longest event, in bytes as it comes, attachments included.
+        messages_per_second: How many events one connection may send, over time. To leave and join
+            again on one connection counts as a second's events.
         burst: How many of them it may send at once.
+        bytes_per_second: How many bytes of events one connection may send, over time.
+        burst_bytes: How many of them it may send at once.
         rooms_per_socket: How many groups one socket may be in.
         name_length: The longest name of a room or a user and the longest key, in characters.
         sockets_per_user: How many sockets one user may have open.
@@ -29,6 +30,8 @@ class Limits:
     message_size: int = 65_536
     messages_per_second: float = 50.0
     burst: int = 200
+    bytes_per_second: float = 100_000.0
+    burst_bytes: int = 400_000
     rooms_per_socket: int = 100
     name_length: int = 100
     sockets_per_user: int = 50
@@ -46,44 +49,58 @@ class Limits:
         if len(str(name)) > self.name_length:
             raise BadInputError(f"A {what} may have {self.name_length} characters, not more.")
 
-    def check_size(self, data: Any) -> None:
-        """Raise `BadInputError` if a message is too long."""
-        size = _size(data)
+    def check_size(self, size: int) -> None:
+        """Raise `BadInputError` if an event of so many bytes is too long."""
         if size > self.message_size:
             raise BadInputError(f"A message may have {self.message_size} bytes; this has {size}.")
 
 
 class Allowance:
-    """How many events a socket may send now: a bucket that fills with time.
+    """How much a connection may send now: of events and of bytes, a bucket that fills with time.
 
     Args:
-        limits: How fast it fills, and how much it holds.
+        limits: How fast they fill, and how much they hold.
     """
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._left = float(limits.burst)
+        self._events = float(limits.burst)
+        self._bytes = float(limits.burst_bytes)
         self._then = time.monotonic()
 
-    def take(self) -> None:
-        """Count one event, or raise `BadInputError` if there were too many."""
-        now = time.monotonic()
-        filled = self._left + (now - self._then) * self._limits.messages_per_second
-        self._left, self._then = min(filled, float(self._limits.burst)), now
-        if self._left < 1:
+    def take(self, size: int = 0) -> None:
+        """Count one event.
+
+        Args:
+            size: Its bytes.
+
+        Raises:
+            BadInputError: There were too many events or bytes, or it is too long.
+        """
+        self._fill()
+        self._count_events(1)
+        self._limits.check_size(size)
+        if self._bytes <= 0:  # and not less than the event has, or the longest might never fit
+            raise BadInputError(
+                f"Too fast: {self._limits.bytes_per_second:g} bytes a second are allowed."
+            )
+        self._bytes -= size
+
+    def take_join(self) -> None:
+        """Count that a socket comes back on the connection, or raise `BadInputError`."""
+        self._fill()
+        self._count_events(max(self._limits.messages_per_second, 1))
+
+    def _fill(self) -> None:
+        limits, now = self._limits, time.monotonic()
+        passed, self._then = now - self._then, now
+        events = self._events + passed * limits.messages_per_second
+        self._events = min(events, float(limits.burst))
+        self._bytes = min(self._bytes + passed * limits.bytes_per_second, float(limits.burst_bytes))
+
+    def _count_events(self, count: float) -> None:
+        if self._events < 1:
             raise BadInputError(
                 f"Too fast: {self._limits.messages_per_second:g} messages a second are allowed."
             )
-        self._left -= 1
-
-
-def _size(data: Any) -> int:
-    attachments = 0
-
-    def measure(attachment: Any) -> str:
-        nonlocal attachments
-        attachments += len(attachment)
-        return ""
-
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), default=measure)
-    return len(text.encode("utf-8", "surrogatepass")) + attachments
+        self._events -= count

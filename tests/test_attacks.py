@@ -10,14 +10,16 @@ import re
 import struct
 
 import pytest
+from aiohttp import WSCloseCode
 from itsdangerous import URLSafeSerializer
 
+from chatlib.engine.packets import RESERVED_EVENTS
 from chatlib.history import History
 from chatlib.identity import Passcode
 from chatlib.limits import Limits
-from chatlib.messages import CLIENT_EVENTS, RESERVED_EVENTS, BadInputError, read_auth
+from chatlib.messages import BadInputError, read_auth
 from support.clients import PlainClients, flush
-from support.servers import serving
+from support.servers import CLIENT_EVENTS, serving
 from support.waiting import TIMEOUT, eventually
 
 NO_GROUP = "A room cannot have a name in the form of a socket id."
@@ -329,9 +331,7 @@ class TestForgery:
         await play(attack)
         assert log() == []
 
-    @pytest.mark.parametrize(
-        "data", ["[]", "{}", '"message"', "null", "[null]", "[7]", '[["message"]]', "[{}]", ""]
-    )
+    @pytest.mark.parametrize("data", ["[]", "[null]", "[7]", '[["message"]]', "[{}]"])
     async def test_of_an_event_without_a_name(self, log, data):
         async def attack(scene):
             answer = await scene.mallory.call_raw(data)
@@ -493,7 +493,7 @@ def victim_and_friend(log):
                 lambda: scene.mallory.sid not in scene.server.chat.io.manager.rooms["/"]
             )
             assert scene.mallory.sid not in scene.server.chat.members
-            assert scene.mallory.frames[-1] == "1"
+            assert scene.mallory.websocket.close_code == WSCloseCode.POLICY_VIOLATION
 
         await play(to_the_end, **options)
         [line] = log()
@@ -539,11 +539,11 @@ class TestExhaustion:
         [line] = log()
         assert "it sent a frame that is too long" in line
 
-    @pytest.mark.parametrize("deep", [101, 900, 5_000, 300_000])
+    @pytest.mark.parametrize("deep", [101, 900, 5_000, 30_000])
     @pytest.mark.parametrize("shape", ["[]", "{}"])
     async def test_a_deep_message_is_answered(self, log, shape, deep):
         opening, closing = ("[", "]") if shape == "[]" else ('{"a":', "}")
-        deep = min(deep, 900_000 // (len(opening) + 1))
+        deep = min(deep, 60_000 // (len(opening) + 1))
         text = f'["message",{opening * deep}1{closing * deep}]'
 
         async def attack(scene):
@@ -603,7 +603,7 @@ class TestExhaustion:
             await scene.enter("slow", None)
             await talk(scene)
 
-        await play(attack, harmless, limits=Limits(unread_bytes=300_000))
+        await play(attack, harmless, limits=Limits(unread_bytes=300_000, burst_bytes=10**8))
         [line] = log()
         assert line.endswith("it reads too slowly, and more than 300000 bytes wait")
 
@@ -660,7 +660,7 @@ class TestConnections:
             for namespace in ("/admin", "/x", "/" + "y" * 1000, "/?token=x", "//"):
                 await scene.mallory.send(f"40{namespace},", f'42{namespace},1["join-room","tea"]')
             for _ in range(4):
-                await scene.mallory.until(lambda frame: "Unable to connect" in frame)
+                await scene.mallory.until(lambda frame: "Invalid namespace" in frame)
             await flush(scene.mallory)
             assert [*scene.server.chat.io.manager.rooms] == ["/"]
 
@@ -678,13 +678,17 @@ class TestConnections:
 
     @pytest.mark.parametrize(
         "frame",
-        ["", "zzz", "9", "4", "44{}", "49", "43[1]", "431{}", b"rubbish", "4" + "[" * 99_999],
+        [
+            *("", "zzz", "9", "4", "44{}", "49", "43[1]", "431{}", b"rubbish", "4" + "[" * 99_999),
+            *("421", "421{}", '421"message"', "421null"),
+        ],
     )
     async def test_rubbish(self, victim_and_friend, frame):
         async def attack(scene):
             await scene.mallory.send(frame)
 
-        await victim_and_friend(attack, "it does not speak Socket.IO")
+        protocol = "Socket.IO" if frame[:1] in ("4", b"r") else "Engine.IO"
+        await victim_and_friend(attack, f"it does not speak {protocol}")
 
     async def test_leaving_in_the_name_of_somebody_else(self, log):
         async def leave(scene, *frames):

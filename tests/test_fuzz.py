@@ -20,12 +20,13 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from socketio.packet import Packet
 
-import chatlib.gate
+from chatlib.engine import frames as frames_module
+from chatlib.engine.packets import RESERVED_EVENTS
+from chatlib.engine.websocket import WebSocket
 from chatlib.limits import Allowance, Limits
-from chatlib.messages import CLIENT_EVENTS, RESERVED_EVENTS
 from support.clients import flush
 from support.raw_clients import websocket_frame
-from support.servers import serving
+from support.servers import CLIENT_EVENTS, serving
 from support.waiting import PATIENCE, eventually
 
 pytestmark = pytest.mark.slow
@@ -35,7 +36,13 @@ EXAMPLES, PAYLOADS = 75, 20
 CONNECTIONS = 6
 DEADLINE = 200  # seconds; it takes about a tenth of that
 
-PLENTY = Limits(burst=10**9, messages_per_second=10**9, unread_bytes=100_000_000)
+PLENTY = Limits(
+    burst=10**9,
+    messages_per_second=10**9,
+    burst_bytes=10**12,
+    bytes_per_second=10**12,
+    unread_bytes=100_000_000,
+)
 
 VALID = [
     "40",
@@ -186,19 +193,25 @@ class Fuzz:
 
 @pytest.fixture
 def count(monkeypatch):
-    """How many frames the server has read, and how many events came to a handler."""
+    """How many frames the server has read, and of how many events it has asked the limits."""
     count = SimpleNamespace(read=0, handled=0)
-    look, take = chatlib.gate._why_no_frame, Allowance.take
+    receive, read_payload, take = WebSocket.receive, frames_module.read_payload, Allowance.take
 
-    def look_and_count(frame, others):
+    async def receive_and_count(websocket):
         count.read += 1
-        return look(frame, others)
+        return await receive(websocket)
 
-    def take_and_count(allowance):
+    def read_and_count(body, most):
+        packets = read_payload(body, most)
+        count.read += len(packets)
+        return packets
+
+    def take_and_count(allowance, size):
         count.handled += 1
-        take(allowance)
+        take(allowance, size)
 
-    monkeypatch.setattr(chatlib.gate, "_why_no_frame", look_and_count)
+    monkeypatch.setattr(WebSocket, "receive", receive_and_count)
+    monkeypatch.setattr(frames_module, "read_payload", read_and_count)
     monkeypatch.setattr(Allowance, "take", take_and_count)
     return count
 

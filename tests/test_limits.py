@@ -16,6 +16,8 @@ DEFAULTS = {
     "message_size": (10_000, 100_000),
     "messages_per_second": (10, 100),
     "burst": (50, 500),
+    "bytes_per_second": (20_000, 1_000_000),
+    "burst_bytes": (100_000, 2_000_000),
     "rooms_per_socket": (50, 500),
     "name_length": (50, 500),
     "sockets_per_user": (10, 100),
@@ -42,25 +44,12 @@ class TestName:
 
 
 class TestSize:
-    @pytest.mark.parametrize(
-        ("data", "size"),
-        [
-            ("x", 3),
-            (None, 4),
-            ({"a": [1, 2]}, 11),
-            ("é", 4),  # in UTF-8
-            ("\U0001f375", 6),
-            ("\ud800", 5),  # half a pair, which JavaScript can send
-            (b"\0" * 7, 7 + 2),
-            ({"file": b"\0" * 7}, 7 + 11),
-            ([b"", b"12"], 2 + 7),
-        ],
-    )
-    def test_is_that_of_json_with_the_attachments(self, data, size):
-        Limits(message_size=size).check_size(data)
-        sentence = f"A message may have {size - 1} bytes; this has {size}."
-        with pytest.raises(BadInputError, match=sentence):
-            Limits(message_size=size - 1).check_size(data)
+    def test_as_many_bytes_as_allowed(self):
+        Limits(message_size=5).check_size(5)
+
+    def test_too_many(self):
+        with pytest.raises(BadInputError, match=r"^A message may have 5 bytes; this has 6\.$"):
+            Limits(message_size=5).check_size(6)
 
 
 class TestAllowance:
@@ -76,11 +65,11 @@ class TestAllowance:
         monkeypatch.setattr(limits_module, "time", clock)
         return clock
 
-    def taken(self, allowance, tries):
+    def taken(self, allowance, tries, size=0):
         count = 0
         for _ in range(tries):
             try:
-                allowance.take()
+                allowance.take(size)
                 count += 1
             except BadInputError:
                 pass
@@ -111,19 +100,74 @@ class TestAllowance:
         with pytest.raises(BadInputError, match=r"Too fast: 0\.5 messages a second are allowed\."):
             allowance.take()
 
+    def test_bytes_are_counted_too(self, clock):
+        allowance = Allowance(Limits(burst_bytes=1000, bytes_per_second=100))
+        assert self.taken(allowance, 100, size=300) == 4  # the last one in debt
+        with pytest.raises(BadInputError, match=r"Too fast: 100 bytes a second are allowed\."):
+            allowance.take(1)
+        clock.now += 1
+        assert self.taken(allowance, 1, size=300) == 0
+        clock.now += 2
+        assert self.taken(allowance, 2, size=300) == 1
+        clock.now += 3600
+        assert self.taken(allowance, 100, size=300) == 4
+
+    def test_what_is_too_long_costs_no_bytes(self, clock):
+        allowance = Allowance(Limits(message_size=1000, burst_bytes=1000))
+        assert self.taken(allowance, 10, size=10**6) == 0
+        assert self.taken(allowance, 10, size=1000) == 1
+
+    def test_the_longest_message_fits_however_few_bytes_are_allowed(self, clock):
+        allowance = Allowance(Limits(message_size=1000, burst_bytes=1, bytes_per_second=1))
+        assert self.taken(allowance, 2, size=1000) == 1
+        clock.now += 1001
+        assert self.taken(allowance, 2, size=1000) == 1
+
 
 class TestOnTheWire:
     """Every limit is an argument, and every refusal an answer; the connection stays."""
 
     async def test_message_size(self):
+        """As it comes: the type and the number, then the event's name and its data in JSON."""
         async with serving(limits=Limits(message_size=1000)) as server:
             alice = await server.client()
-            assert await alice.call("message", "x" * 998) == {"ok": True}
+            await alice.send(f'421["message","{"x" * 984}"]')
+            assert await alice.answer_to(1) == {"ok": True}
             refusal = {"ok": False, "error": "A message may have 1000 bytes; this has 1001."}
-            assert await alice.call("message", "x" * 999) == refusal
-            place = {"_placeholder": True, "num": 0}
-            assert await alice.call("message", place, attachments=[bytes(998)]) == {"ok": True}
-            assert await alice.call("message", place, attachments=[bytes(999)]) == refusal
+            await alice.send(f'422["message","{"x" * 985}"]')
+            assert await alice.answer_to(2) == refusal
+            text = f'["message","{"é" * 400}",{{"_placeholder":true,"num":0}}]'
+            refusal["error"] = f"A message may have 1000 bytes; this has {len(text) + 400 + 304}."
+            await alice.send(f"451-3{text}", bytes(300))
+            assert await alice.answer_to(3) == refusal
+
+    async def test_bytes_per_second(self):
+        limits = Limits(burst_bytes=1000, bytes_per_second=0.001)
+        async with serving(limits=limits) as server:
+            alice, bob = await server.client(), await server.client()
+            refusal = {"ok": False, "error": "Too fast: 0.001 bytes a second are allowed."}
+            assert await alice.call("message", "x" * 500) == {"ok": True}
+            assert await alice.call("message", "x" * 500) == {"ok": True}
+            assert await alice.call("message", "x") == refusal
+            assert await bob.call("message", "x") == {"ok": True}
+
+    async def test_handlers_that_are_none_of_the_chat_s_are_under_the_limits_too(self):
+        async with serving(limits=Limits(burst=3, messages_per_second=0.001)) as server:
+            noted = []
+            server.chat.io.on("note", lambda sid, data: noted.append(data))
+            alice = await server.client()
+            await alice.send(*[f'42["note",{n}]' for n in range(100)])
+            assert "Too fast" in (await alice.call("message", "hi"))["error"]
+            assert noted == [0, 1, 2]
+
+    @pytest.mark.parametrize("frame", ['["message",', "[" * 50_000, "{}", "nonsense", "[1e999]"])
+    async def test_what_is_too_much_is_not_even_read(self, frame):
+        limits = Limits(burst=1, messages_per_second=0.001)
+        async with serving(limits=limits) as server:
+            alice = await server.client()
+            assert await alice.call("message", "hi") == {"ok": True}
+            await alice.send(f"427{frame}")
+            assert "Too fast" in (await alice.answer_to(7))["error"]
 
     async def test_messages_per_second(self):
         async with serving(limits=Limits(burst=3, messages_per_second=0.001)) as server:
@@ -167,17 +211,24 @@ class TestOnTheWire:
             await alice.send("41")
             assert "Too fast" in (await alice.enter())["message"]
 
-    @pytest.mark.parametrize("event", ["nonsense", "connect"])
-    async def test_an_unknown_event_is_answered_in_its_turn(self, event, monkeypatch):
+    async def test_an_unknown_event_is_answered_in_its_turn(self, monkeypatch):
         taken, take = [], Allowance.take
-        monkeypatch.setattr(Allowance, "take", lambda self: taken.append(take(self)))
+        monkeypatch.setattr(Allowance, "take", lambda *given: taken.append(take(*given)))
         async with serving() as server:
             alice = await server.client()
             async with server.chat.members[alice.sid].turn:
-                await alice.send('421["message",1]', f'422["{event}"]', '423["message",3]')
+                await alice.send('421["message",1]', '422["nonsense"]', '423["message",3]')
                 await eventually(lambda: len(taken) == 3)
             frames = [await alice.until(lambda frame: frame[:2] == "43") for _ in range(3)]
             assert [frame[2] for frame in frames] == ["1", "2", "3"]
+
+    async def test_an_event_that_no_handler_could_have_does_not_wait_for_its_turn(self):
+        async with serving() as server:
+            alice = await server.client()
+            async with server.chat.members[alice.sid].turn:
+                await alice.send('421["message",1]', '422["connect"]')
+                assert not (await alice.answer_to(2))["ok"]
+            assert await alice.answer_to(1) == {"ok": True}
 
     async def test_what_is_too_much_does_not_wait_for_its_turn(self):
         limits = Limits(burst=2, messages_per_second=0.001, message_size=100)

@@ -12,6 +12,8 @@ from support.clients import PlainClients
 from support.raw_clients import POLLING, WEBSOCKET, RawClient, WireClient
 from support.waiting import TIMEOUT, threads_end
 
+CLIENT_EVENTS = ("message", "join-room", "leave-room")
+
 
 class Server:
     """A chat server that listens, and its clients, with a client library and without.
@@ -90,13 +92,9 @@ class Server:
 
     @property
     def transports(self):
-        """The connections of open WebSockets."""
-        return [*self.chat.io._gate.transports.values()]
-
-    @property
-    def incomplete(self):
-        """The messages whose attachments have not come yet."""
-        return [*self.chat.io._binary_packet.values()]
+        """The connections that are open, of whatever kind."""
+        connections = self.web._connections()
+        return [each.transport for each in connections if each.transport]
 
     @property
     def ghosts(self):
@@ -108,12 +106,10 @@ class Server:
             *io.manager.rooms,
             *io.manager.pending_connect,
             *io.manager.pending_disconnect,
-            *io.manager.callbacks,
+            *io.manager._asked,
+            *io._clients,
             *self.chat.members,
-            *self.chat.members._sockets,
-            *io._gate.transports,
-            *io._binary_packet,
-            *io._pings,
+            *(user.room for user in self.chat.members._sockets),
         ]
 
 
