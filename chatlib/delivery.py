@@ -1,15 +1,34 @@
 """From an accepted message to the sockets that it is for, now or when they come back."""
 
+import asyncio
+import logging
+import sqlite3
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from chatlib.circuit import Circuit
-from chatlib.history import History, Message, Page
-from chatlib.messages import Ack, BadInputError, read_offset
+from chatlib.engine.log import OnceASecond
+from chatlib.history import Gap, History, Kept, Message, Page
+from chatlib.messages import Ack, Audience, BadInputError, read_offset, refused
+
+logger = logging.getLogger("chatlib")
+
+# How many messages may share one wait for the disk.
+_BATCH = 400
+_NOT_KEPT = "The message was not kept: the server cannot write to its history."
+# How much shorter than the last wait for the disk a pause before the next may become.
+_LEAST_PATIENCE = 1 / 16
+
+
+class _Waiting(NamedTuple):
+    message: Message
+    answer: asyncio.Future[Ack]
 
 
 class Delivery:
     """Delivers messages; with a history, once they are kept, and later to those who missed them.
+
+    Messages are kept, delivered and acknowledged in one order, that of their ids.
 
     Args:
         io: The server whose sockets they go to.
@@ -19,20 +38,59 @@ class Delivery:
     def __init__(self, io: Circuit, history: History | None) -> None:
         self._io = io
         self._history = history
-        if history:
-            history.deliver_with(self._emit)
+        self._is_closed = False
+        self._waiting: list[_Waiting] = []
+        self._writer: asyncio.Task[None] | None = None
+        self._back: asyncio.Future[None] | None = None  # done when as many wait as before
+        self._in_flight = 0
+        self._patience = 1.0
+        self._delivered = 0  # the id of the last message that was
+        # Held while messages are delivered, and while a client passes from replay to live.
+        self._turn = asyncio.Lock()
+        self._log = OnceASecond(logger)
 
-    async def send(self, message: Message) -> Ack:
-        """Deliver a message, and return its acknowledgement.
+    async def open(self) -> None:
+        """Open the history, if there is one and it is not open; the first use does so, too.
 
         Raises:
-            BadInputError: The history cannot keep it.
-            sqlite3.Error: It could not be written to the disk, and was not delivered either.
+            sqlite3.Error: It cannot be opened.
+        """
+        self._is_closed = False
+        if self._history:
+            await self._open(self._history)
+
+    async def close(self) -> None:
+        """Wait until all that was accepted is kept and delivered, then close the history."""
+        self._is_closed = True
+        if self._writer:
+            await asyncio.wait([self._writer])  # which does not cancel it, if this is cancelled
+        if self._history:
+            await self._history.close()
+        self._delivered, self._turn = 0, asyncio.Lock()  # the next loop may be another
+
+    async def send(self, message: Message) -> Ack:
+        """Deliver a message; with a history, once it is kept.
+
+        Returns:
+            Its acknowledgement, or why it was not kept and not delivered.
         """
         if not self._history:
             await self._emit(message)
             return {"ok": True}
-        return {"ok": True, "id": await self._history.append(message)}
+        if not self._is_closed:
+            try:
+                await self._open(self._history)
+            except sqlite3.Error as error:
+                return self._not_kept(error)
+        if self._is_closed:  # perhaps meanwhile
+            return refused("The server is stopping; the message was not kept.")
+        answer: asyncio.Future[Ack] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Waiting(message, answer))
+        if self._back and len(self._waiting) >= self._in_flight:
+            _end_wait(self._back)
+        if not self._writer:
+            self._writer = asyncio.create_task(self._write(self._history), name="chatlib history")
+        return await answer
 
     def read_offset(self, given: Any) -> int | None:
         """Return the ``offset`` that a client gave, if any.
@@ -45,63 +103,169 @@ class Delivery:
             raise BadInputError("This server keeps no history.")
         return offset
 
-    async def let_in(self, sid: str, rooms: Sequence[str], offset: int | None = None) -> None:
-        """Bring a socket into rooms; with an offset, once it has got what it missed there.
+    async def catch_up(self, sid: str, audience: Sequence[Audience], offset: int) -> None:
+        """Give a socket what it has missed and let it in, or else end its connection."""
+        try:
+            await self.let_in(sid, audience, offset)
+        except Exception:
+            logger.exception("The replay for %s failed", sid)
+            # As a lost connection, not as a goodbye: a browser comes back by itself then.
+            if eio_sid := self._io.manager.eio_sid_from_sid(sid, "/"):
+                await self._io.eio.disconnect(eio_sid)
+
+    async def let_in(
+        self, sid: str, audience: Sequence[Audience], offset: int | None = None
+    ) -> None:
+        """Bring a socket into an audience; with an offset, once it has got what it missed there.
 
         What is delivered meanwhile comes next: no message is left out, and none comes twice.
 
         Args:
             sid: The socket.
-            rooms: The rooms of one group, or the socket's own audience.
+            audience: A group, or what the socket is without a group: everyone and its user.
             offset: The id of the last message that the client has.
         """
         if not self._is_here(sid):
             return
-        if self._history:
-            self._history.is_closed = False  # a socket shows that the server runs, or runs again
+        self._is_closed = False  # a socket shows that the server runs, or runs again
+        rooms = [each.room for each in audience]
         if offset is None or not self._history:
             await self._enter(sid, rooms)
             return
+        await self._open(self._history)
         was_in = [room for room in rooms if room in self._io.rooms(sid)]
         for room in was_in:  # nothing live must come between what was missed
             await self._io.leave_room(sid, room)
         try:
-            await self._catch_up(sid, rooms, offset, self._history)
+            await self._replay(sid, audience, offset, self._history)
         except BaseException:
             await self._enter(sid, was_in)
             raise
 
-    async def _catch_up(
-        self, sid: str, rooms: Sequence[str], offset: int, history: History
+    # -- from the writer to everybody --
+
+    async def _open(self, history: History) -> None:
+        self._delivered = max(self._delivered, await history.open())
+
+    async def _write(self, history: History) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
+                started = loop.time()
+                await self._write_batch(batch, history)
+                await self._gather(len(batch) + len(self._waiting), loop.time() - started)
+        finally:
+            self._writer = None
+
+    async def _gather(self, in_flight: int, took: float) -> None:
+        """Give those who were just answered the time to send again.
+
+        Without it, one half of them would wait while the messages of the other half are written:
+        everybody for two commits.
+
+        Args:
+            in_flight: How many messages there may be soon.
+            took: How long the last commit took; the pause is as long, or less if it was in vain.
+        """
+        if in_flight == 1 or len(self._waiting) >= _BATCH:
+            return
+        self._in_flight = min(in_flight, _BATCH)
+        self._back = back = asyncio.get_running_loop().create_future()
+        timer = back.get_loop().call_later(self._patience * took, _end_wait, back)
+        await back
+        timer.cancel()
+        paid = len(self._waiting) > 0.75 * in_flight
+        self._patience = 1.0 if paid else max(self._patience / 2, _LEAST_PATIENCE)
+
+    async def _write_batch(self, batch: list[_Waiting], history: History) -> None:
+        messages = [waiting.message for waiting in batch]
+        try:
+            results = await history.keep(messages)
+            await self._deliver(messages, results)
+            answers = [_answer(result) for result in results]
+        except sqlite3.Error as error:
+            answers = [self._not_kept(error)] * len(batch)
+        except Exception as error:  # noqa: BLE001  (each that waits raises it)
+            for waiting in batch:
+                if not waiting.answer.done():
+                    waiting.answer.set_exception(error)
+            return
+        for waiting, answer in zip(batch, answers, strict=True):
+            if not waiting.answer.done():
+                waiting.answer.set_result(answer)
+
+    async def _deliver(
+        self, messages: Sequence[Message], results: Sequence[Kept | BadInputError]
     ) -> None:
-        after, left_out = await history.start_of_replay(rooms, offset)
-        if left_out:
-            await self._io.emit("history-gap", {"after": offset, "missed": left_out}, to=sid)
-        more = True
-        while more and self._is_here(sid):
-            after, more = await self._replay(sid, await history.missed(rooms, after))
-            if more:
-                await self._io.drained(sid)
-                continue
-            async with history.turn:  # nothing else is delivered until the socket is in
-                after, more = await self._replay(sid, await history.missed(rooms, after))
-                if not more:
-                    await self._enter(sid, rooms)
+        async with self._turn:
+            for message, result in zip(messages, results, strict=True):
+                if isinstance(result, Kept) and result.is_new:
+                    await self._deliver_one(message._replace(id=result.id))
 
-    def _is_here(self, sid: str) -> bool:
-        return bool(self._io.manager.is_connected(sid, "/"))
-
-    async def _replay(self, sid: str, page: Page) -> tuple[int, bool]:
-        for message in page.messages:
-            if message.skip != sid:
-                await self._io.emit(message.event, (message.delivered_data(),), to=sid)
-        return page.after, page.more
+    async def _deliver_one(self, message: Message) -> None:
+        try:
+            await self._emit(message)
+        except Exception:  # it is kept, and replayed to those whom it did not reach
+            logger.exception("Message %d was kept, but not delivered", message.id)
+        self._delivered = message.id
 
     async def _emit(self, message: Message) -> None:
         # In a tuple, `None` is still one argument.
         data = (message.delivered_data(),)
         await self._io.emit(message.event, data, to=message.rooms, skip_sid=message.skip)
 
+    def _not_kept(self, error: sqlite3.Error) -> Ack:
+        self._log.warning("Messages cannot be kept: %s", error)
+        return refused(_NOT_KEPT)
+
+    # -- from the history to one socket --
+
+    async def _replay(
+        self, sid: str, audience: Sequence[Audience], offset: int, history: History
+    ) -> None:
+        after, gap = await history.start_of_replay(audience, offset, self._delivered)
+        if gap:
+            await self._tell_gap(sid, gap)
+        more = True
+        while more and self._is_here(sid):
+            page = await history.missed(audience, after, self._delivered)
+            after, more = await self._send_page(sid, page)
+            if more:
+                await self._io.drained(sid)
+                continue
+            async with self._turn:  # nothing else is delivered until the socket is in
+                page = await history.missed(audience, after, self._delivered)
+                after, more = await self._send_page(sid, page)
+                if not more:
+                    await self._enter(sid, [each.room for each in audience])
+
+    async def _send_page(self, sid: str, page: Page) -> tuple[int, bool]:
+        for entry in page.entries:
+            if isinstance(entry, Gap):
+                await self._tell_gap(sid, entry)
+            elif entry.skip != sid:
+                await self._io.emit(entry.event, (entry.delivered_data(),), to=sid)
+        return page.after, page.more
+
+    async def _tell_gap(self, sid: str, gap: Gap) -> None:
+        data = {"after": gap.after, "missed": gap.missed}
+        await self._io.emit("history-gap", data | {"more": True} if gap.more else data, to=sid)
+
+    def _is_here(self, sid: str) -> bool:
+        return bool(self._io.manager.is_connected(sid, "/"))
+
     async def _enter(self, sid: str, rooms: Sequence[str]) -> None:
         for room in rooms if self._is_here(sid) else ():
             await self._io.enter_room(sid, room)
+
+
+def _end_wait(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+def _answer(result: Kept | BadInputError) -> Ack:
+    if isinstance(result, Kept):
+        return {"ok": True, "id": result.id}
+    return refused(str(result))

@@ -1,92 +1,49 @@
-"""A message store in SQLite: ids, de-duplication, replay from an offset.
+"""A message store: ids, de-duplication, replay from an offset, retention.
 
-Messages are kept, delivered and acknowledged in one order, that of their ids. That is what makes an
-offset enough to say what somebody has missed.
+Messages get increasing ids in the order in which they are kept. That is what makes an offset enough
+to say what somebody has missed.
 """
 
 import asyncio
+import json
 import logging
 import sqlite3
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
-import aiosqlite
 import msgpack
 
-from chatlib.messages import BadInputError
+from chatlib.database import PAGE, Database, Row
+from chatlib.messages import Audience, BadInputError
 
 logger = logging.getLogger("chatlib")
 
-# How many messages may share one transaction, and with it one wait for the disk.
-_BATCH = 400
-# How many messages a replay sends to a client at once, and how many bytes of them as they are kept.
-# As JSON these may be six times as many, which must be less than what may wait for a client.
-PAGE = 100
+# How many bytes of messages, as they are kept, a page may have. As JSON these may be six times as
+# many, which must be less than what may wait for a client.
 PAGE_BYTES = 250_000
+# How far the messages are counted that a replay leaves out.
+COUNTED = 10_000
 
-# SQLite keeps this number in the head of the file. It tells a history from other databases.
-_OURS = 0x63686174
-_WHOSE = "SELECT (SELECT count(*) FROM sqlite_master), application_id FROM pragma_application_id"
+_DAY = 24 * 60 * 60
+# How often old messages are looked for, and the pause between two steps of removing them, in
+# seconds.
+_RETENTION_INTERVAL = 10.0
+_RETENTION_PAUSE = 0.02
 
-# Before anything else: from then on, what locks the file locks it until it is closed.
-_ALONE = "PRAGMA locking_mode = EXCLUSIVE"
-# Names are kept as bytes: they may hold half a surrogate pair, which SQLite's text may not.
-_TO_USERS = "audience >= CAST('user:' AS BLOB) AND audience < CAST('user;' AS BLOB)"
-_SCHEMA = f"""
-PRAGMA journal_mode = WAL;
-PRAGMA synchronous = FULL;
-BEGIN IMMEDIATE;
-PRAGMA application_id = {_OURS};
-CREATE TABLE IF NOT EXISTS messages (
-    id INTEGER PRIMARY KEY,
-    event TEXT NOT NULL,
-    audience BLOB NOT NULL,
-    sender BLOB NOT NULL,
-    key BLOB,
-    skip TEXT,
-    data BLOB NOT NULL
-);
-CREATE UNIQUE INDEX IF NOT EXISTS messages_by_key ON messages (sender, key) WHERE key IS NOT NULL;
-CREATE INDEX IF NOT EXISTS messages_by_audience ON messages (audience, id);
-CREATE INDEX IF NOT EXISTS messages_to_users ON messages (sender, id) WHERE {_TO_USERS};
-COMMIT;
-"""
-
-_INSERT = """
-INSERT INTO messages (id, event, audience, sender, key, skip, data) VALUES (?, ?, ?, ?, ?, ?, ?)
-"""
-_WITH_KEYS = """
-WITH asked (sender, key) AS (VALUES {})
-SELECT sender, key, id FROM asked CROSS JOIN messages USING (sender, key) WHERE key IS NOT NULL
-"""
-_LAST_ID = "SELECT coalesce(max(id), 0) FROM messages"
-# What an audience has missed: what was sent to it, and what it sent to users from another socket.
-# Each part comes in the order of an index: a page costs the same, however long the history is.
-_MISSED = f"""
-SELECT id FROM messages WHERE id > :after AND id <= :until AND audience = :first
-UNION
-SELECT id FROM messages WHERE id > :after AND id <= :until AND audience = :second
-UNION
-SELECT id FROM messages WHERE id > :after AND id <= :until AND sender = :second AND {_TO_USERS}
-"""  # noqa: S608  (of constants, like the next ones)
-_COUNT = f"SELECT count(*) FROM ({_MISSED})"  # noqa: S608
-_BEYOND = f"{_MISSED} ORDER BY id DESC LIMIT 1 OFFSET :bound"
-_PAGE = f"""
-SELECT id, event, audience, sender, skip, data FROM messages
-WHERE id IN ({_MISSED} ORDER BY id LIMIT {PAGE}) ORDER BY id
-"""  # noqa: S608
+_Result = TypeVar("_Result")
+_Name = tuple[bytes, bytes | None]
 
 
-@dataclass(frozen=True)
-class Message:
+class Message(NamedTuple):
     """A message that was accepted.
 
     Attributes:
         event: The event to deliver it as.
-        audience: The Socket.IO room that it goes to.
-        sender: The Socket.IO room of the user who sent it, or the id of a socket without a user.
+        to: Whom it goes to.
+        sender: The user who sent it, or the socket without a user.
         data: The event's data.
         key: The sender's own name for it, to be able to send it again.
         skip: The socket that sent it, if it is left out.
@@ -94,8 +51,8 @@ class Message:
     """
 
     event: str
-    audience: str
-    sender: str
+    to: Audience
+    sender: Audience
     data: Any
     key: str | None = None
     skip: str | None = None
@@ -103,9 +60,9 @@ class Message:
 
     @property
     def rooms(self) -> list[str]:
-        """Where it is delivered: its audience, and of a user's message the user's own sockets."""
-        own = self.sender.startswith("user:") and self.audience.startswith("user:")
-        return [self.audience, self.sender] if own else [self.audience]
+        """The rooms that hear it: of its audience, and of a user's message the user's own."""
+        own = self.sender.kind == "user" and self.to.kind == "user"
+        return [self.to.room, self.sender.room] if own else [self.to.room]
 
     def delivered_data(self) -> Any:
         """Return what clients get: the data, with the id if there is a place for it."""
@@ -114,257 +71,312 @@ class Message:
         return {"id": self.id} | self.data | {"id": self.id}  # first, to be seen; last, to win
 
 
+class Kept(NamedTuple):
+    """What became of a message that was to be kept.
+
+    Attributes:
+        id: Its id; for a key that was used before, the id of that time.
+        is_new: Whether it was not there before.
+    """
+
+    id: int
+    is_new: bool
+
+
+class Gap(NamedTuple):
+    """Messages that a reader cannot have.
+
+    Attributes:
+        after: The id after which they are missing.
+        missed: How many are missing, at least.
+        more: Whether there may be more of them.
+    """
+
+    after: int
+    missed: int
+    more: bool = False
+
+
 class Page(NamedTuple):
     """A part of what somebody has missed.
 
     Attributes:
-        messages: The messages, oldest first.
+        entries: The messages, oldest first, and the gaps between them.
         after: The id after which the next page begins.
         more: Whether there may be a next page.
     """
 
-    messages: list[Message]
+    entries: list[Message | Gap]
     after: int
     more: bool
 
 
-class _Waiting(NamedTuple):
-    message: Message
-    packed: bytes
-    done: asyncio.Future[int]
-
-
-Deliver = Callable[[Message], Awaitable[None]]
-
-
 class History:
-    """Keeps messages in a file, and delivers each once it is kept.
+    """Keeps messages in a file, that only its owner can read, and finds them again.
 
     Args:
         path: The file; ``":memory:"`` for a history that ends with the process.
         bound: How many missed messages are replayed at most.
+        keep_days: After how many days a message is removed; by default, never. In a file of an
+            earlier version, they count from when it was first opened by this one.
+        keep_bytes: How large the file may grow before the oldest messages are removed.
+        factory: The class of the connection to the file, as for `sqlite3.connect`.
 
-    Attributes:
-        delivered: The id of the last message that was delivered.
-        turn: Held while messages are delivered, and while a client passes from replay to live.
-        is_closed: Whether it was closed; nothing is kept or read then, until it is opened again.
+    Raises:
+        ValueError: ``keep_days`` or ``keep_bytes`` is not positive.
     """
 
-    def __init__(self, path: str | Path = ":memory:", *, bound: int = 1000) -> None:
+    def __init__(
+        self,
+        path: str | Path = ":memory:",
+        *,
+        bound: int = 1000,
+        keep_days: float | None = None,
+        keep_bytes: int | None = None,
+        factory: type[sqlite3.Connection] = sqlite3.Connection,
+    ) -> None:
+        for name, value in (("keep_days", keep_days), ("keep_bytes", keep_bytes)):
+            if value is not None and not value > 0:
+                raise ValueError(f"{name} must be more than 0.")
         self.path = path
         self.bound = bound
-        self.delivered = 0
-        self.turn = asyncio.Lock()
-        self._deliver: Deliver | None = None
-        self._opening = asyncio.Lock()
-        self._database: aiosqlite.Connection | None = None
-        self.is_closed = False
-        self._waiting: list[_Waiting] = []
-        self._writer: asyncio.Task[None] | None = None
-        self._last = 0
+        self._keep_days = keep_days
+        self._keep_bytes = keep_bytes
+        self._factory = factory
+        self._database = Database(path, factory)
+        self._thread: ThreadPoolExecutor | None = None
+        self._opening: asyncio.Task[None] | None = None
+        self._retention: asyncio.Task[None] | None = None
+        self._last_at_opening = 0
+        self._damaged: set[int] = set()
 
-    def deliver_with(self, deliver: Deliver) -> None:
-        """Say how a message is delivered, once it is on disk."""
-        self._deliver = deliver
-
-    async def open(self) -> aiosqlite.Connection:
-        """Open the file, unless it is open; the first use does so, too, but not after `close`.
-
-        Raises:
-            sqlite3.Error: It cannot be opened, is not a history, or another server has it open.
-        """
-        self.is_closed = False
-        async with self._opening:
-            if not self._database:
-                # aiosqlite leaves a thread and an error behind when a file cannot be opened.
-                sqlite3.connect(self.path).close()
-                database = await aiosqlite.connect(self.path, timeout=0)
-                try:
-                    await self._prepare(database)
-                except BaseException:
-                    await database.close()
-                    raise
-                self._database = database
-            return self._database
-
-    async def append(self, message: Message) -> int:
-        """Keep a message, then deliver it; do neither if its key was used before.
-
-        Args:
-            message: The message, without an id.
+    async def open(self) -> int:
+        """Open the file, unless it is open.
 
         Returns:
-            Its id; for a key that was used before, the id of that time.
+            The id of the last message that it had when it was opened.
 
         Raises:
-            BadInputError: The data cannot be kept, or the history is closed.
-            sqlite3.Error: It could not be written to the disk, and was not delivered either.
+            sqlite3.Error: It cannot be opened, is not a history, or damaged, or another server
+                has it open.
         """
-        packed = _pack(message.data)  # one that cannot be kept must not spoil the batch of others
-        if not self.is_closed:
-            await self._opened()
-        if self.is_closed:  # perhaps meanwhile
-            raise BadInputError("The server is stopping; the message was not kept.")
-        done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Waiting(message, packed, done))
-        if self._writer is None:
-            self._writer = asyncio.create_task(self._write(), name="chatlib history")
-        return await done
+        if not self._opening:
+            self._opening = asyncio.create_task(self._open(), name="chatlib history opens")
+        if not self._opening.done():
+            await asyncio.shield(self._opening)
+        return self._last_at_opening
 
-    async def start_of_replay(self, audience: Sequence[str], after: int) -> tuple[int, int]:
-        """Return where a replay may begin, and how many messages that leaves out.
+    async def keep(self, batch: Sequence[Message]) -> list[Kept | BadInputError]:
+        """Keep messages, all at once; leave out those whose key was used before.
+
+        A key whose message was removed meanwhile counts as new.
+
+        Args:
+            batch: The messages, without ids.
+
+        Returns:
+            What became of each, or why it cannot be kept.
+
+        Raises:
+            sqlite3.Error: None of them could be written to the disk.
+        """
+        return await self._run(lambda: self._keep(batch))
+
+    async def start_of_replay(
+        self, audience: Sequence[Audience], after: int, until: int
+    ) -> tuple[int, Gap | None]:
+        """Return where a replay may begin, and what that leaves out.
 
         Args:
             audience: As for `missed`.
             after: The last id that was heard. An id that this history has not given yet comes
                 from another one; then all of this one was missed.
+            until: As for `missed`.
         """
-        database = await self._opened()
-        if after > self._last:
-            after = 0
-        given = self._given(audience, after) | {"bound": self.bound}
-        for [beyond] in await database.execute_fetchall(_BEYOND, given):
-            return beyond, await _number(database, _COUNT, given) - self.bound
-        return after, 0
+        return await self._run(lambda: self._start_of_replay(_rooms(audience), after, until))
 
-    async def missed(self, audience: Sequence[str], after: int) -> Page:
+    async def missed(self, audience: Sequence[Audience], after: int, until: int) -> Page:
         """Return the first page of what an audience has missed.
 
         Args:
-            audience: One or two Socket.IO rooms. With a user's comes what that user sent to users.
+            audience: One or two audiences. With a user's comes what that user sent to users.
             after: The last id that was heard.
+            until: The last id of those that count as missed.
         """
-        database = await self._opened()
-        rows = list(await database.execute_fetchall(_PAGE, self._given(audience, after)))
-        messages: list[Message] = []
-        size = 0
-        for number, event, to, sender, skip, data in rows:
-            size += len(data)
-            if messages and size > PAGE_BYTES:
-                return Page(messages, messages[-1].id, more=True)
-            messages.append(
-                Message(event, _text(to), _text(sender), _unpack(data), skip=skip, id=number)
-            )
-        return Page(messages, messages[-1].id if messages else after, more=len(rows) == PAGE)
+        return await self._run(lambda: self._missed(_rooms(audience), after, until))
 
     async def close(self) -> None:
-        """Wait until all that was accepted is kept and delivered, then close the file."""
-        self.is_closed = True
-        if self._writer:
-            await asyncio.wait([self._writer])  # which does not cancel it, if this is cancelled
-        async with self._opening:
-            database, self._database = self._database, None
-            if database:
-                await database.close()
+        """Close the file once all that was asked of it is done; nothing is kept or read then."""
+        if self._opening:
+            await asyncio.wait([self._opening])
+        if self._retention:
+            self._retention.cancel()
+            self._retention = None
+        await self._end_thread()
 
-    async def _prepare(self, database: aiosqlite.Connection) -> None:
-        await database.execute_fetchall(_ALONE)
-        [[tables, owner]] = await database.execute_fetchall(_WHOSE)
-        if tables and owner != _OURS:
-            raise sqlite3.DatabaseError("file is a database, but not a history")
-        await database.executescript(_SCHEMA)
-        self._last = self.delivered = await _number(database, _LAST_ID)
-
-    async def _opened(self) -> aiosqlite.Connection:
-        if self.is_closed:
-            raise sqlite3.ProgrammingError("The history is closed.")
-        return self._database or await self.open()
-
-    async def _write(self) -> None:
+    async def _open(self) -> None:
+        database = self._database = Database(self.path, self._factory)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="chatlib history")
         try:
-            while self._waiting:
-                batch, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
-                try:
-                    await self._write_batch(batch)
-                except Exception as error:  # noqa: BLE001  (each that waits raises it)
-                    for waiting in batch:
-                        if not waiting.done.done():
-                            waiting.done.set_exception(error)
-        finally:
-            self._writer = None
-
-    async def _write_batch(self, batch: list[_Waiting]) -> None:
-        database = self._database
-        assert database  # it was open when they came, and is not closed while they wait  # noqa: S101
-        new, ids = await self._give_ids(database, batch)
-        try:
-            await database.executemany(_INSERT, [_row(waiting) for waiting in new])
-            await database.commit()
+            await self._run(database.open)
         except BaseException:
-            await database.rollback()
+            await self._end_thread()
             raise
-        self._last += len(new)
-        async with self.turn:
-            for waiting in new:
-                await self._deliver_one(waiting.message)
-        for waiting, number in zip(batch, ids, strict=True):
-            if not waiting.done.done():
-                waiting.done.set_result(number)
+        self._last_at_opening = database.last
+        if self._keep_days is not None or self._keep_bytes is not None:
+            self._retention = asyncio.create_task(self._remove_old(), name="chatlib retention")
 
-    async def _deliver_one(self, message: Message) -> None:
+    async def _run(self, work: Callable[[], _Result]) -> _Result:
+        """Do something with the database in its own thread, one thing after the other."""
+        if not self._thread:
+            raise sqlite3.ProgrammingError("The history is closed.")
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    async def _end_thread(self) -> None:
+        thread, self._thread, self._opening = self._thread, None, None
+        if thread:
+            closed = asyncio.get_running_loop().run_in_executor(thread, self._database.close)
+            thread.shutdown(wait=False)  # it ends once it has done that
+            await closed
+
+    async def _remove_old(self) -> None:
+        while True:
+            more = await self._remove_some()
+            await asyncio.sleep(_RETENTION_PAUSE if more else _RETENTION_INTERVAL)
+
+    async def _remove_some(self) -> bool:
+        before = None if self._keep_days is None else time.time() - self._keep_days * _DAY
         try:
-            if self._deliver:
-                await self._deliver(message)
-        except Exception:  # it is kept, and replayed to those whom it did not reach
-            logger.exception("Message %d was kept, but not delivered", message.id)
-        self.delivered = message.id
+            return await self._run(lambda: self._database.remove_some(before, self._keep_bytes))
+        except sqlite3.Error as error:
+            logger.warning("Old messages cannot be removed: %s", error)
+            return False
 
-    async def _give_ids(
-        self, database: aiosqlite.Connection, batch: list[_Waiting]
-    ) -> tuple[list[_Waiting], list[int]]:
-        """Return those of a batch that are new, with their ids, and the ids of all."""
-        known = await _ids_of_keys(database, [waiting.message for waiting in batch])
-        new: list[_Waiting] = []
-        ids: list[int] = []
-        for waiting in batch:
-            message = waiting.message
-            name = (message.sender, message.key)
-            if message.key is None or name not in known:
-                known[name] = self._last + len(new) + 1
-                new.append(waiting._replace(message=replace(message, id=known[name])))
-            ids.append(known[name])
-        return new, ids
+    # -- in the thread --
 
-    def _given(self, audience: Sequence[str], after: int) -> dict[str, Any]:
-        first, second = _bytes(audience[0]), _bytes(audience[-1])
-        return {"first": first, "second": second, "after": after, "until": self.delivered}
+    def _keep(self, batch: Sequence[Message]) -> list[Kept | BadInputError]:
+        known = self._with_keys(batch)
+        rows: list[Row] = []
+        results: list[Kept | BadInputError] = []
+        for message in batch:
+            name = _name(message)
+            try:
+                if name in known:
+                    results.append(Kept(_same(message, known[name]), is_new=False))
+                    continue
+                row = _row(message, name, self._database.last + len(rows) + 1)
+            except BadInputError as error:
+                results.append(error)
+                continue
+            rows.append(row)
+            results.append(Kept(row.id, is_new=True))
+            if message.key is not None:
+                known[name] = message._replace(id=row.id)
+        if rows:
+            self._database.insert(rows)
+        return results
+
+    def _with_keys(self, batch: Sequence[Message]) -> dict[_Name, Message | None]:
+        names = [_name(message) for message in batch if message.key is not None]
+        found = self._database.with_keys(names) if names else []
+        return {(row.sender, row.key): self._read(row.id, row) for row in found}
+
+    def _start_of_replay(
+        self, rooms: Sequence[bytes], after: int, until: int
+    ) -> tuple[int, Gap | None]:
+        heard = after if after <= self._database.last else 0
+        start = max(heard, self._database.removed)
+        missed = 0
+        if beyond := self._database.beyond(rooms, start, until, self.bound):
+            missed = self._database.count(rooms, start, beyond, COUNTED + 1)
+            start = beyond
+        if start == heard:
+            return start, None
+        more = missed > COUNTED or heard < self._database.removed
+        return start, Gap(after, min(missed, COUNTED), more)
+
+    def _missed(self, rooms: Sequence[bytes], after: int, until: int) -> Page:
+        entries: list[Message | Gap] = []
+        if after < self._database.removed:  # perhaps between two pages
+            entries.append(Gap(after, 0, more=True))
+            after = self._database.removed
+        rows = self._database.page(rooms, after, until)
+        room = PAGE_BYTES
+        for number, row in rows:
+            message = self._read(number, row)
+            room -= len(row.data) if row and message else 0
+            if entries and room < 0:
+                return Page(entries, after, more=True)
+            entries.append(message or Gap(after, 1))
+            after = number
+        return Page(entries, after, more=len(rows) == PAGE)
+
+    def _read(self, number: int, row: Row | None) -> Message | None:
+        """Return a row's message, unless it is damaged."""
+        try:
+            if row:
+                return _message(row)
+            why = "its part of the file cannot be read"
+        except (ValueError, TypeError, AttributeError) as error:
+            why = str(error)
+        if number not in self._damaged:
+            self._damaged.add(number)
+            logger.warning("Message %d is damaged, and is left out: %s", number, why)
+        return None
 
 
-async def _ids_of_keys(
-    database: aiosqlite.Connection, messages: list[Message]
-) -> dict[tuple[str, str | None], int]:
-    names = [(m.sender, m.key) for m in messages if m.key is not None]
-    if not names:
-        return {}
-    query = _WITH_KEYS.format(", ".join(["(?, ?)"] * len(names)))
-    rows = await database.execute_fetchall(query, [_bytes(part) for name in names for part in name])
-    return {(_text(sender), _text(key)): number for sender, key, number in rows}
-
-
-async def _number(database: aiosqlite.Connection, query: str, given: Any = ()) -> int:
-    [[number]] = await database.execute_fetchall(query, given)
-    return int(number)
-
-
-def _row(waiting: _Waiting) -> tuple[Any, ...]:
-    message, packed, _ = waiting
+def _name(message: Message) -> _Name:
+    """Return what tells a message from others: who sent it, and the key if it has one."""
     key = None if message.key is None else _bytes(message.key)
-    audience, sender = _bytes(message.audience), _bytes(message.sender)
-    return message.id, message.event, audience, sender, key, message.skip, packed
+    return _bytes(message.sender.room), key
+
+
+def _same(message: Message, earlier: Message | None) -> int:
+    """Return the id of the earlier message with the same key.
+
+    Raises:
+        BadInputError: It is another message, or cannot be read any more.
+    """
+    if not earlier or _content(message) != _content(earlier):
+        raise BadInputError("This key was used for another message.")
+    return earlier.id
+
+
+def _content(message: Message) -> tuple[str, Audience, str]:
+    data = message.data
+    if isinstance(data, dict):  # `from` is the server's: after a reconnect, it names another socket
+        data = {field: value for field, value in data.items() if field != "from"}
+    return message.event, message.to, json.dumps(data, sort_keys=True, default=repr)
+
+
+def _row(message: Message, name: _Name, number: int) -> Row:
+    sender, key = name
+    data = _pack(message.data)
+    return Row(number, message.event, _bytes(message.to.room), sender, key, message.skip, data)
+
+
+def _message(row: Row) -> Message:
+    skip = None if row.skip is None else _text(row.skip)
+    to, sender = Audience.of(_text(row.audience)), Audience.of(_text(row.sender))
+    return Message(_text(row.event), to, sender, _unpack(row.data), skip=skip, id=row.id)
+
+
+def _rooms(audience: Sequence[Audience]) -> list[bytes]:
+    return [_bytes(each.room) for each in audience]
 
 
 def _bytes(name: str) -> bytes:
     return name.encode("utf-8", "surrogatepass")
 
 
-def _text(name: bytes) -> str:
-    return name.decode("utf-8", "surrogatepass")
+def _text(name: Any) -> str:
+    return bytes.decode(name, "utf-8", "surrogatepass")
 
 
 def _pack(data: Any) -> bytes:
     try:
         packed: bytes = msgpack.packb(data, unicode_errors="surrogatepass")
-        _unpack(packed)  # what could not be read would spoil every replay
+        _unpack(packed)  # what could not be read would be missing in every replay
     except (ValueError, OverflowError, TypeError) as error:
         raise BadInputError(
             "This message cannot be kept: it nests too deep, or has too large a number."
@@ -373,4 +385,10 @@ def _pack(data: Any) -> bytes:
 
 
 def _unpack(data: bytes) -> Any:
-    return msgpack.unpackb(data, unicode_errors="surrogatepass", strict_map_key=False)
+    return msgpack.unpackb(
+        data, unicode_errors="surrogatepass", strict_map_key=False, ext_hook=_refuse_extension
+    )
+
+
+def _refuse_extension(code: int, data: bytes) -> None:
+    raise ValueError(f"it has {len(data)} bytes of the unknown kind {code}")

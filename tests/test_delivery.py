@@ -6,13 +6,17 @@ import sqlite3
 import pytest
 import pytest_asyncio
 
-from chatlib.history import PAGE, History
+from chatlib.database import PAGE
+from chatlib.history import History
 from chatlib.limits import Limits
+from chatlib.messages import Audience
 from support.clients import flush
+from support.databases import Faulty
 from support.servers import why_refused
 from support.waiting import PATIENCE, TIMEOUT, eventually
 
 QUICK = Limits(messages_per_second=1e6, burst=10**6)
+EVERYONE, TEA = Audience("everyone"), Audience("group", "tea")
 ALICE, BOB, CAROL = ({"userId": name} for name in ("alice", "bob", "carol"))
 
 
@@ -20,6 +24,14 @@ ALICE, BOB, CAROL = ({"userId": name} for name in ("alice", "bob", "carol"))
 async def keeper(servers):
     """A `Server` that keeps its messages, and lets people talk as fast as they can."""
     return await servers(limits=QUICK)
+
+
+@pytest_asyncio.fixture
+async def faulty(servers, tmp_path):
+    """A `Server` like ``keeper``, whose disk fails as `Faulty` says."""
+    history = History(tmp_path / "history.db", factory=Faulty)
+    yield await servers(history=history, limits=QUICK)
+    Faulty.mend()
 
 
 async def send(client, data):
@@ -45,10 +57,12 @@ def texts(client):
     return [data["text"] for data in heard(client)]
 
 
-async def let_in(*clients):
-    """Wait until each is let in: from then on, it hears itself."""
+async def let_in(server, *clients):
+    """Wait until each is let in: it has got what it missed, and hears what is live."""
     for number, client in enumerate(clients):
         await send(client, {"text": "in", "user": f"nobody {number}"})
+    rooms = server.chat.io.rooms
+    await eventually(lambda: all("everyone" in rooms(client.get_sid()) for client in clients))
     await flush(*clients)
 
 
@@ -77,7 +91,7 @@ class TestIds:
 
     async def test_an_acknowledgement_comes_after_all_that_was_before_it(self, keeper):
         clients = [await keeper.connect({"userId": n}) for n in range(4)]
-        await let_in(*clients)
+        await let_in(keeper, *clients)
         for client in clients:
             client.inbox.clear()
 
@@ -107,8 +121,21 @@ class TestKeys:
     async def test_again_is_acknowledged_alike_and_delivered_to_nobody(self, keeper):
         alice, bob = await keeper.connect(ALICE), await keeper.connect(BOB)
         first = await send(alice, {"text": "first", "key": "k"})
-        again = await send(alice, {"text": "again", "key": "k", "user": "bob"})
+        again = await send(alice, {"text": "first", "key": "k"})
         assert first == again
+        await flush(alice, bob)
+        assert texts(bob) == texts(alice) == ["first"]
+
+    @pytest.mark.parametrize(
+        "other",
+        [{"text": "second"}, {"user": "bob"}, {"room": "tea"}, {"others": True}, {"more": None}],
+        ids=repr,
+    )
+    async def test_of_another_message_is_refused_and_delivered_to_nobody(self, keeper, other):
+        alice, bob = await keeper.connect(ALICE), await keeper.connect(BOB)
+        await send(alice, {"text": "first", "key": "k"})
+        answer = await send(alice, {"text": "first", "key": "k"} | other)
+        assert answer == {"ok": False, "error": "This key was used for another message."}
         await flush(alice, bob)
         assert texts(bob) == texts(alice) == ["first"]
 
@@ -119,7 +146,7 @@ class TestKeys:
         await alice.disconnect()
         for _ in range(2):
             tab, bob = await keeper.connect(ALICE), await keeper.connect(BOB)
-            assert await send(tab, {"text": "again", "key": "7"}) == first
+            assert await send(tab, {"text": "first", "key": 7}) == first
             await flush(tab, bob)
             assert heard(tab) == heard(bob) == []
             await keeper.stop()
@@ -156,7 +183,7 @@ class TestOffsetOnConnecting:
         await send(alice, {"text": "to the others", "others": True})
         await send(tab, {"text": "by bob", "user": "carol"})
         bob = await keeper.connect(BOB | {"offset": offset})
-        await let_in(bob)
+        await let_in(keeper, bob)
         await send(alice, {"text": "live"})
         await flush(bob)
         assert texts(bob) == ["to everyone", "to bob", "to the others", "by bob", "live"]
@@ -177,7 +204,7 @@ class TestOffsetOnConnecting:
         await keeper.stop()
         keeper = await servers()
         bob = await keeper.connect(BOB | {"offset": 1})
-        await let_in(bob)
+        await let_in(keeper, bob)
         alice = await keeper.connect(ALICE)
         assert (await send(alice, {"text": "d"}))["id"] == 5
         await flush(bob)
@@ -190,7 +217,7 @@ class TestOffsetOnConnecting:
         await keeper.start()
         alice = await keeper.connect(ALICE | {"offset": 0})
         assert (await send(alice, {"text": "after"}))["id"] == 2
-        await flush(alice)
+        await eventually(lambda: len(heard(alice)) == 2)
         assert texts(alice) == ["before", "after"]
 
     async def test_zero_is_everything_and_none_is_nothing(self, keeper):
@@ -200,14 +227,14 @@ class TestOffsetOnConnecting:
             await keeper.connect({"userId": str(more)} | more)
             for more in ({"offset": 0}, {}, {"offset": None})
         ]
-        await let_in(*clients)
+        await let_in(keeper, *clients)
         assert [texts(client)[:1] for client in clients] == [["hi"], [], []]
 
     async def test_an_offset_of_another_history_misses_all_of_this_one(self, keeper):
         alice = await keeper.connect(ALICE)
         await send(alice, {"text": "hi"})
         bob = await keeper.connect(BOB | {"offset": 999})
-        await let_in(bob)
+        await let_in(keeper, bob)
         assert texts(bob) == ["hi"]
 
     @pytest.mark.parametrize("offset", [-1, 1.5, "1", True, [], {}, 2**53])
@@ -230,7 +257,7 @@ class TestOffsetOnConnecting:
             await send(alice, {"text": str(n)})
         bob = await keeper.connect(BOB | {"offset": 2})
         carol = await keeper.connect(CAROL | {"offset": 7})
-        await let_in(alice, bob, carol)
+        await let_in(keeper, alice, bob, carol)
         assert alice.inbox.named("history-gap") == []
         assert bob.inbox.named("history-gap") == [({"after": 2, "missed": 5},)]
         assert texts(bob) == ["7", "8", "9", "10", "11"]
@@ -246,7 +273,7 @@ class TestOffsetOnConnecting:
         alice = await keeper.connect(ALICE)
         assert (await send(alice, (data,)))["ok"]
         bob = await keeper.connect(BOB | {"offset": 0})
-        await let_in(alice, bob)
+        await let_in(keeper, alice, bob)
         assert heard(bob) == heard(alice)
         if not isinstance(data, dict):
             assert heard(bob) == [data]
@@ -259,7 +286,7 @@ class TestOffsetOnConnecting:
         assert (await send(alice, {"text": odd, "user": odd}))["ok"]
         again, third = await keeper.connect({"userId": odd, "offset": 0}), await keeper.connect()
         assert (await join(third, odd, 0))["ok"]
-        await let_in(again)
+        await let_in(keeper, again)
         await flush(bob, third)
         assert texts(bob) == texts(again) == texts(third) == [odd]
 
@@ -438,23 +465,19 @@ class TestUsers:
         await flush(*tabs)
         assert [texts(tab) for tab in tabs] == [[], ["note"], ["note"]]
         later = await keeper.connect(ALICE | {"offset": 0})
-        await let_in(later)
+        await let_in(keeper, later)
         assert texts(later) == ["note"]
 
 
 class TestFailures:
-    async def test_a_disk_that_fails_is_answered_and_nobody_hears(self, keeper, monkeypatch):
+    async def test_a_disk_that_fails_is_answered_and_nobody_hears(self, faulty):
+        keeper = faulty
         alice, bob = await keeper.connect(ALICE), await keeper.connect(BOB)
-        database = await keeper.chat.history.open()
-
-        async def fail():
-            raise sqlite3.OperationalError("disk I/O error")
-
-        with monkeypatch.context() as patch:
-            patch.setattr(database, "commit", fail)
-            answer = await send(alice, {"text": "lost", "key": "k"})
-        assert answer["ok"] is False
-        assert "disk" not in answer["error"]
+        Faulty.error = sqlite3.OperationalError("disk I/O error")
+        answer = await send(alice, {"text": "lost", "key": "k"})
+        why = "The message was not kept: the server cannot write to its history."
+        assert answer == {"ok": False, "error": why}
+        Faulty.error = None
         assert await send(alice, {"text": "found", "key": "k"}) == {"ok": True, "id": 1}
         await flush(alice, bob)
         assert texts(bob) == ["found"]
@@ -510,7 +533,7 @@ class TestFailures:
             bob = await keeper.connect(BOB | {"offset": 0})
             await eventually(lambda: not bob.connected)
         bob = await keeper.connect(BOB | {"offset": 0})
-        await let_in(bob)
+        await let_in(keeper, bob)
         assert texts(bob) == ["hi"]
 
     async def test_who_cannot_have_the_replay_may_come_back_by_itself(self, keeper, monkeypatch):
@@ -532,7 +555,7 @@ class TestFailures:
         await fill(bob, PAGE + 1, room="tea")
         await join(alice, "tea")
         hold(keeper)
-        replay = asyncio.create_task(keeper.chat.delivery.let_in(alice.get_sid(), ["room:tea"], 0))
+        replay = asyncio.create_task(keeper.chat.delivery.let_in(alice.get_sid(), [TEA], 0))
         await eventually(lambda: len(heard(alice)) == PAGE)
         replay.cancel()
         await asyncio.wait([replay], timeout=TIMEOUT)
@@ -542,26 +565,19 @@ class TestFailures:
 
     async def test_who_has_gone_does_not_open_a_history_that_is_closed(self, keeper):
         await keeper.stop()
-        await keeper.chat.delivery.let_in("~gone", ["everyone"], 0)
-        assert keeper.chat.history.is_closed
+        await keeper.chat.delivery.let_in("~gone", [EVERYONE], 0)
+        with pytest.raises(sqlite3.Error, match="closed"):
+            await keeper.chat.history.keep([])
 
-    async def test_the_server_stops_while_messages_wait(self, servers):
-        keeper = await servers(limits=QUICK)
+    async def test_the_server_stops_while_messages_wait(self, faulty, servers):
+        keeper = faulty
         alice = await keeper.connect(ALICE)
-        go_on = asyncio.Event()
-        database = await keeper.chat.history.open()
-        commit = database.commit
-
-        async def slow_commit():
-            await go_on.wait()
-            await commit()
-
-        database.commit = slow_commit
+        Faulty.go_on.clear()
         waiting = [asyncio.create_task(send(alice, {"text": str(n)})) for n in range(20)]
-        await eventually(lambda: keeper.chat.members[alice.get_sid()].turn.locked())
+        await eventually(Faulty.writing.is_set)
         stopping = asyncio.create_task(keeper.stop())
-        await eventually(lambda: keeper.chat.history.is_closed)
-        go_on.set()
+        await eventually(lambda: not alice.connected)
+        Faulty.go_on.set()
         async with asyncio.timeout(PATIENCE):
             await stopping
         for task in waiting:
@@ -569,5 +585,5 @@ class TestFailures:
         await asyncio.gather(*waiting, return_exceptions=True)
         keeper = await servers()
         bob = await keeper.connect(BOB | {"offset": 0})
-        await let_in(bob)
+        await let_in(keeper, bob)
         assert ids(bob) == [1]  # the one that was accepted; the others come from a socket that left

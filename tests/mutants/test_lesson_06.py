@@ -31,12 +31,12 @@ MUTANTS = {
     "a direct message reaches only one of two tabs": Mutant(
         "delivery.py",
         "to=message.rooms,",
-        f'to={FIRST_TAB} + message.rooms[1:] if "user:" in message.audience else message.rooms,',
+        f'to={FIRST_TAB} + message.rooms[1:] if message.to.kind == "user" else message.rooms,',
     ),
     "a direct message misses the sender's other tab": Mutant(
         "history.py",
-        "return [self.audience, self.sender] if own else [self.audience]",
-        "return [self.audience]",
+        "return [self.to.room, self.sender.room] if own else [self.to.room]",
+        "return [self.to.room]",
     ),
     "a direct message comes back to the tab that it was written in": Mutant(
         "server.py",

@@ -18,5 +18,5 @@ async def eventually(condition, timeout=TIMEOUT):
 def threads_end():
     """Wait for the threads of databases that are closed: they end a moment after it."""
     for thread in threading.enumerate():
-        if "_connection_worker_thread" in thread.name:
+        if thread.name.startswith("chatlib history"):
             thread.join(TIMEOUT)
