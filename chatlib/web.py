@@ -2,21 +2,32 @@
 
 import asyncio
 import contextlib
+import ipaddress
 import logging
+import re
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from typing import Any
+from typing import Any, cast
+from urllib.parse import urlsplit
 
 import socketio
 from aiohttp import hdrs, web
-from aiohttp.http import HttpProcessingError
 from multidict import CIMultiDict
+
+from chatlib.connections import AT_ONCE, Connection, Connections
 
 # Clients that hang may hold up the stop for this many seconds, all of them together.
 GRACE = 0.4
+# So many connections may wait to be accepted.
+_QUEUE = 1024
 # What goes on after it was cancelled is cancelled again after so many seconds, so many times.
 _AGAIN, _TIMES = 0.01, 20
 
 _INDEX = "chatlib is running here. Point a Socket.IO client at this address.\n"
+_LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+_OTHER_HOST = (
+    "This server listens on this machine alone, and answers to localhost, 127.0.0.1 and [::1]. "
+    "To have it answer to another name as well, name an origin with --origin.\n"
+)
 
 _logger = logging.getLogger("chatlib.web")
 
@@ -32,6 +43,7 @@ class WebServer:
     Attributes:
         url: Where it listens, for example ``http://127.0.0.1:8000``; empty before `start`.
         address: The same as host and port.
+        connections: Its connections, and how many there may be.
     """
 
     def __init__(self, io: socketio.AsyncServer) -> None:
@@ -40,11 +52,13 @@ class WebServer:
         self._io = io
         # aiohttp forgets a request whose connection is lost, though its handler may still run.
         self._requests: set[asyncio.Task[Any]] = set()
+        self.connections = Connections(_logger)
+        self._hosts: set[str] = set()  # any, if there is none
+        self._listener: asyncio.Server | None = None
+        self._is_stopping = False
         app = application(io)
-        app.middlewares.append(self._note_request)
-        self._runner = web.AppRunner(
-            app, access_log=None, logger=_logger, handler_cancellation=True
-        )
+        app.middlewares[:0] = [self._note_request, self._check_host]
+        self._runner = web.AppRunner(app, handler_cancellation=True)
         self._background = _BackgroundTasks(io)
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
@@ -60,12 +74,12 @@ class WebServer:
         await self._runner.setup()
         try:
             # asyncio forgets a listener that is cancelled at its last step, and leaves it open.
-            await to_the_end(web.TCPSite(self._runner, host, port).start())
+            await to_the_end(self._listen(host, port))
         except BaseException:
+            self._stop_listening()
             await self._runner.cleanup()
             raise
         shown = f"[{host}]" if ":" in host else host
-        self.address = (host, self._runner.addresses[0][1])
         self.url = f"http://{shown}:{self.address[1]}"
         self._background.track()
 
@@ -76,19 +90,13 @@ class WebServer:
         """
         if not self.url:  # never started
             return
-        for site in list(self._runner.sites):
-            await site.stop()
+        self._stop_listening()
+        self._is_stopping = True
         goodbyes = self._goodbyes()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._connections_gone(), GRACE)
-        for connection in self._connections():
-            transport = connection.transport
-            connection.force_close()
-            if transport:  # a mere close waits until all is sent, which such a client prevents
-                transport.abort()
+        await self.connections.close(GRACE)
         goodbyes += self._goodbyes()  # who came meanwhile, over a connection that was still open
-        await self._shut_down()
         await cancel([*goodbyes, *self._requests])
+        await self._shut_down()
         await self._background.cancel()
         await self._runner.cleanup()
         self._io.eio.sockets.clear()
@@ -101,11 +109,46 @@ class WebServer:
         eio.start_service_task = True
         self._io.manager_initialized = False  # nor would it listen to what others publish
 
+    async def _listen(self, host: str, port: int) -> None:
+        self._hosts = _hosts(host, self._io.eio.cors_allowed_origins)
+        server, connections = cast("web.Server", self._runner.server), self.connections
+        self._listener = await asyncio.get_running_loop().create_server(
+            lambda: Connection(server, connections), host, port, backlog=AT_ONCE
+        )
+        for listening in self._listener.sockets:
+            with listening.dup() as same:
+                same.listen(_QUEUE)
+        self.address = (host, self._listener.sockets[0].getsockname()[1])
+
+    def _stop_listening(self) -> None:
+        if self._listener:
+            self._listener.close()
+
     @web.middleware
     async def _note_request(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
         if task := asyncio.current_task():
             self._requests.add(task)
             task.add_done_callback(self._requests.discard)
+        connection = cast("Connection", request.protocol)
+        self.connections.work(connection)
+        try:
+            response = await handler(request)
+        finally:
+            self.connections.rest(connection)
+        if self._is_stopping:
+            response.force_close()
+        return response
+
+    @web.middleware
+    async def _check_host(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
+        # A page of another site may have that site's name lead to this machine, and is then taken
+        # for one of ours; but its browser says the name.
+        for host in request.headers.getall(hdrs.HOST, []):
+            if self._hosts and _name(host) not in self._hosts:
+                self.connections.log.warning(
+                    "Refusing a request to %s: neither this machine's name nor an origin's", host
+                )
+                return web.Response(status=403, text=_OTHER_HOST)
         return await handler(request)
 
     def _goodbyes(self) -> list[asyncio.Task[None]]:
@@ -113,12 +156,27 @@ class WebServer:
         eio = self._io.eio
         return [asyncio.create_task(eio.disconnect(sid)) for sid in eio.sockets]
 
-    def _connections(self) -> list[web.RequestHandler]:
-        return list(self._runner.server.connections) if self._runner.server else []
 
-    async def _connections_gone(self) -> None:
-        while self._connections():  # noqa: ASYNC110  (aiohttp tells nobody when one goes)
-            await asyncio.sleep(0.001)
+def is_loopback(host: str) -> bool:
+    """Tell whether only programs on this machine can reach a host name or address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _hosts(listening: str, origins: Any) -> set[str]:
+    """Return by which names a server may be called; any, if that is empty."""
+    named = [origins] if isinstance(origins, str) else [] if callable(origins) else origins or []
+    if "*" in named or not is_loopback(listening):
+        return set()
+    listening = f"[{listening}]" if ":" in listening else listening
+    return {*_LOOPBACK, listening, *(_name(urlsplit(origin).netloc) for origin in named)}
+
+
+def _name(host: str) -> str:
+    """Return a host's name or address without its port."""
+    return re.sub(r":\d*$", "", host.lower()).removesuffix(".")
 
 
 async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
@@ -158,19 +216,6 @@ async def _without_compression(request: web.Request, handler: _Handler) -> web.S
         del headers[hdrs.SEC_WEBSOCKET_EXTENSIONS]
         request = request.clone(headers=headers)
     return await handler(request)
-
-
-def _shorten(record: logging.LogRecord) -> bool:
-    """Make one line of what aiohttp shows as an error of its own, with a traceback."""
-    error = record.exc_info[1] if record.exc_info else None
-    if isinstance(error, HttpProcessingError):
-        record.levelno, record.levelname = logging.WARNING, "WARNING"
-        record.msg += ": it does not speak HTTP"
-        record.exc_info = None
-    return True
-
-
-_logger.addFilter(_shorten)
 
 
 async def _index(request: web.Request) -> web.Response:  # noqa: ARG001
