@@ -2,20 +2,23 @@
 
 import asyncio
 import sqlite3
+from dataclasses import replace
 
 import pytest
 import pytest_asyncio
 
 from chatlib.database import PAGE
-from chatlib.history import History
+from chatlib.delivery import Delivery
+from chatlib.history import History, Message
 from chatlib.limits import Limits
 from chatlib.messages import Audience
 from support.clients import flush
-from support.databases import Faulty
+from support.databases import Faulty, damage
 from support.servers import why_refused
 from support.waiting import PATIENCE, TIMEOUT, eventually
 
-QUICK = Limits(messages_per_second=1e6, burst=10**6)
+QUICK = Limits(messages_per_second=1e6, burst=10**6, bytes_per_second=1e9, burst_bytes=10**9)
+MESSAGE = "recieve-message"
 EVERYONE, TEA = Audience("everyone"), Audience("group", "tea")
 ALICE, BOB, CAROL = ({"userId": name} for name in ("alice", "bob", "carol"))
 
@@ -115,6 +118,153 @@ class TestIds:
                     assert last >= arguments[0]["id"]
             answers = [arguments[0]["id"] for arguments in client.inbox.named("ack")]
             assert answers == sorted(answers)
+
+
+class Wire:
+    """What `Delivery` emits by, in place of a server: notes each message, and may fail."""
+
+    def __init__(self):
+        self.heard = []
+        self.go_on = asyncio.Event()
+        self.go_on.set()
+        self.fails_for = ()
+
+    async def emit(self, event, data, *, to, skip_sid):
+        await self.go_on.wait()
+        [given] = data
+        if given["id"] in self.fails_for:
+            raise RuntimeError("no wire")
+        self.heard.append(given["id"])
+
+
+class TestWriter:
+    """From `send` to the acknowledgement, without any clients."""
+
+    @pytest_asyncio.fixture
+    async def delivery(self, tmp_path):
+        self.wire = Wire()
+        self.history = History(tmp_path / "history.db", factory=Faulty)
+        delivery = Delivery(self.wire, self.history)
+        yield delivery
+        Faulty.mend()
+        await delivery.close()
+
+    @staticmethod
+    def message(**more):
+        return Message(MESSAGE, EVERYONE, Audience("user", "alice"), {}, **more)
+
+    async def send(self, delivery, count):
+        async with asyncio.timeout(TIMEOUT):
+            sends = (delivery.send(self.message()) for _ in range(count))
+            return [answer.get("id") for answer in await asyncio.gather(*sends)]
+
+    async def test_a_message_is_kept_then_delivered_then_acknowledged(self, delivery):
+        await delivery.open()
+        order, keep, emit = [], self.history.keep, self.wire.emit
+
+        async def note_keep(batch):
+            results = await keep(batch)
+            order.append("keep")
+            return results
+
+        async def note_emit(*given, **to):
+            order.append("deliver")
+            await emit(*given, **to)
+
+        self.history.keep, self.wire.emit = note_keep, note_emit
+        await self.send(delivery, 1)
+        assert [*order, "acknowledge"] == ["keep", "deliver", "acknowledge"]
+
+    async def test_many_at_once_take_few_writes_and_keep_their_order(self, delivery):
+        assert await self.send(delivery, 1000) == list(range(1, 1001))
+        assert self.wire.heard == list(range(1, 1001))
+        assert 1 <= Faulty.writes <= 5
+
+    async def test_what_comes_while_others_are_written_is_written_together(self, delivery):
+        await delivery.open()
+        before = Faulty.writes
+        Faulty.go_on.clear()
+        first = asyncio.create_task(self.send(delivery, 1))
+        await eventually(Faulty.writing.is_set)
+        rest = asyncio.create_task(self.send(delivery, 30))
+        await asyncio.sleep(0)
+        Faulty.go_on.set()
+        assert (await first, await rest) == ([1], list(range(2, 32)))
+        assert Faulty.writes - before == 2
+
+    async def test_those_who_send_again_once_answered_share_one_write(self, delivery):
+        await self.send(delivery, 30)
+        before = Faulty.writes
+
+        async def talk():
+            for _ in range(10):
+                await delivery.send(self.message())
+
+        await asyncio.gather(*(talk() for _ in range(30)))
+        assert Faulty.writes - before == 10  # and not twice as many, each of a half of them
+
+    async def test_acknowledgements_come_in_the_order_of_ids(self, delivery):
+        acknowledged = []
+
+        async def send():
+            acknowledged.append((await delivery.send(self.message()))["id"])
+
+        await asyncio.gather(*(send() for _ in range(300)))
+        assert acknowledged == list(range(1, 301))
+
+    async def test_who_is_cancelled_while_it_waits_holds_up_nobody(self, delivery):
+        await delivery.open()
+        gone, waiting = (
+            asyncio.create_task(delivery.send(self.message(key=key))) for key in ("a", "b")
+        )
+        await asyncio.sleep(0)
+        gone.cancel()
+        assert await asyncio.wait_for(waiting, TIMEOUT) == {"ok": True, "id": 2}
+        assert await delivery.send(self.message(key="a")) == {"ok": True, "id": 1}
+        assert self.wire.heard == [1, 2]
+
+    async def test_a_failure_is_told_to_those_behind_one_who_has_gone(self, delivery):
+        await delivery.open()
+        Faulty.error = sqlite3.OperationalError("disk I/O error")
+        gone, waiting = (asyncio.create_task(delivery.send(self.message())) for _ in range(2))
+        await asyncio.sleep(0)
+        gone.cancel()
+        assert (await asyncio.wait_for(waiting, TIMEOUT))["ok"] is False
+
+    async def test_a_delivery_that_fails_is_logged_and_the_next_ones_go_on(self, delivery, caplog):
+        self.wire.fails_for = (2,)
+        assert await self.send(delivery, 3) == [1, 2, 3]
+        assert self.wire.heard == [1, 3]
+        [record] = [r for r in caplog.records if r.levelname == "ERROR"]
+        assert record.getMessage() == "Message 2 was kept, but not delivered"
+
+    async def test_what_waits_is_kept_and_delivered_before_it_closes(self, delivery):
+        sent = asyncio.create_task(self.send(delivery, 1000))
+        await delivery.open()
+        await asyncio.sleep(0)
+        await delivery.close()
+        assert await sent == list(range(1, 1001))
+        assert len(self.wire.heard) == 1000
+
+    async def test_a_close_that_is_cancelled_does_not_cancel_what_waits(self, delivery):
+        await delivery.open()
+        sent = asyncio.create_task(self.send(delivery, 10))
+        await asyncio.sleep(0)
+        closing = asyncio.create_task(delivery.close())
+        await asyncio.sleep(0)
+        closing.cancel()
+        assert await sent == list(range(1, 11))
+
+    async def test_nothing_is_kept_afterwards(self, delivery):
+        await delivery.close()
+        why = "The server is stopping; the message was not kept."
+        assert await delivery.send(self.message()) == {"ok": False, "error": why}
+
+    async def test_a_message_that_comes_while_the_file_opens_and_closes(self, delivery):
+        sent = asyncio.create_task(delivery.send(self.message()))
+        await asyncio.sleep(0)  # it opens the file now
+        await delivery.close()
+        assert (await sent)["ok"] is False
 
 
 class TestKeys:
@@ -409,7 +559,7 @@ class TestReplay:
         assert not any(me in room for room in keeper.chat.io.manager.rooms["/"].values())
 
     async def test_more_than_may_wait_for_a_client(self, servers):
-        keeper = await servers(limits=Limits(unread_bytes=1_000_000))
+        keeper = await servers(limits=replace(QUICK, unread_bytes=1_000_000))
         alice = await keeper.connect(ALICE)
         await fill(alice, 60, user="bob", long="x" * 60_000)
         bob = await keeper.connect(BOB | {"offset": 0})
@@ -482,6 +632,51 @@ class TestFailures:
         await flush(alice, bob)
         assert texts(bob) == ["found"]
 
+    async def test_a_full_disk_is_one_line_in_the_log_however_many_messages_come(
+        self, faulty, caplog
+    ):
+        alice, bob = await faulty.connect(ALICE), await faulty.connect(BOB)
+        assert (await send(alice, {"text": "kept"}))["ok"]
+        Faulty.pages = 1  # no page more than there are
+        long = [{"text": "x" * 20_000} for _ in range(20)]
+        answers = await asyncio.gather(*(send(alice, data) for data in long))
+        why = "The message was not kept: the server cannot write to its history."
+        assert answers == [{"ok": False, "error": why}] * 20
+        lines = [r for r in caplog.records if r.levelname in ("WARNING", "ERROR")]
+        assert lines[0].getMessage() == "Messages cannot be kept: database or disk is full"
+        assert len(lines) <= 2  # one a second
+        Faulty.pages = 1_000_000
+        assert await send(alice, {"text": "again"}) == {"ok": True, "id": 2}
+        await flush(bob)
+        assert texts(bob) == ["kept", "again"]
+
+    async def test_a_file_that_is_taken_away_is_answered_and_nobody_hears(
+        self, keeper, tmp_path, caplog
+    ):
+        alice, bob = await keeper.connect(ALICE), await keeper.connect(BOB)
+        assert (await send(alice, {"text": "kept"}))["ok"]
+        (tmp_path / "history.db").rename(tmp_path / "elsewhere.db")
+        assert (await send(alice, {"text": "lost"}))["ok"] is False
+        assert "removed or replaced" in caplog.text
+        (tmp_path / "elsewhere.db").rename(tmp_path / "history.db")
+        assert await send(alice, {"text": "again"}) == {"ok": True, "id": 2}
+        await flush(bob)
+        assert texts(bob) == ["kept", "again"]
+
+    async def test_a_damaged_message_is_a_gap_and_the_others_come(self, keeper, servers, tmp_path):
+        alice = await keeper.connect(ALICE)
+        for text in "abc":
+            await send(alice, {"text": text})
+        await keeper.stop()
+        damage(tmp_path / "history.db", "UPDATE messages SET data = x'c1' WHERE id = 2")
+        keeper = await servers(limits=QUICK)
+        bob = await keeper.connect(BOB | {"offset": 0})
+        await let_in(keeper, bob)
+        events = [(event, *given) for event, given in bob.inbox if event != "welcome"]
+        assert [event for event, _ in events] == [MESSAGE, "history-gap", MESSAGE]
+        assert events[1] == ("history-gap", {"after": 1, "missed": 1})
+        assert texts(bob) == ["a", "c"]
+
     async def test_a_join_whose_replay_fails_is_answered(self, keeper, monkeypatch):
         alice = await keeper.connect(ALICE)
 
@@ -546,8 +741,7 @@ class TestFailures:
         bob = await keeper.open()
         await bob.enter(BOB | {"offset": 0})
         await bob.ended()
-        end, goodbye = "1", "41"
-        assert bob.frames[-1] == end
+        goodbye = "41"
         assert goodbye not in bob.frames
 
     async def test_a_replay_that_is_cancelled_leaves_a_member_in_the_room(self, keeper, hold):

@@ -1,5 +1,6 @@
 """Connections to databases with faults of which tests decide."""
 
+import contextlib
 import sqlite3
 import threading
 
@@ -39,3 +40,11 @@ class Faulty(sqlite3.Connection):
 
 
 Faulty.mend()
+
+
+def damage(file, *statements):
+    """Change a database that no server has open."""
+    with contextlib.closing(sqlite3.connect(file)) as database:
+        for statement in statements:
+            database.execute(statement)
+        database.commit()
