@@ -59,7 +59,6 @@ class WebServer:
         app = application(io)
         app.middlewares[:0] = [self._note_request, self._check_host]
         self._runner = web.AppRunner(app, handler_cancellation=True)
-        self._background = _BackgroundTasks(io)
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
         """Start listening.
@@ -81,7 +80,6 @@ class WebServer:
             raise
         shown = f"[{host}]" if ":" in host else host
         self.url = f"http://{shown}:{self.address[1]}"
-        self._background.track()
 
     async def stop(self) -> None:
         """Say goodbye to every client, then stop listening; takes well under a second.
@@ -96,18 +94,9 @@ class WebServer:
         await self.connections.close(GRACE)
         goodbyes += self._goodbyes()  # who came meanwhile, over a connection that was still open
         await cancel([*goodbyes, *self._requests])
-        await self._shut_down()
-        await self._background.cancel()
+        await self._io.shutdown()
         await self._runner.cleanup()
         self._io.eio.sockets.clear()
-
-    async def _shut_down(self) -> None:
-        await self._io.shutdown()
-        # As before the first client, or nothing would watch clients when `io` starts again.
-        eio = self._io.eio
-        eio.service_task_handle = eio.service_task_event = None
-        eio.start_service_task = True
-        self._io.manager_initialized = False  # nor would it listen to what others publish
 
     async def _listen(self, host: str, port: int) -> None:
         self._hosts = _hosts(host, self._io.eio.cors_allowed_origins)
@@ -234,29 +223,3 @@ async def cancel(tasks: Iterable[asyncio.Task[Any]]) -> None:
             task.cancel()
         if left:
             _, left = await asyncio.wait(left, timeout=_AGAIN)
-
-
-class _BackgroundTasks:
-    """What a Socket.IO server runs in the background, to be cancelled when it stops.
-
-    python-engineio leaves some of it behind: a ping that sleeps for 25 seconds outlives its socket.
-    """
-
-    def __init__(self, io: socketio.AsyncServer) -> None:
-        self._eio = io.eio
-        self._tasks: set[asyncio.Task[Any]] = set()
-
-    def track(self) -> None:
-        start = self._start = self._eio.start_background_task
-
-        def start_and_remember(target: Any, *args: Any, **kwargs: Any) -> asyncio.Task[Any]:
-            task: asyncio.Task[Any] = start(target, *args, **kwargs)
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-            return task
-
-        self._eio.start_background_task = start_and_remember
-
-    async def cancel(self) -> None:
-        self._eio.start_background_task = self._start
-        await cancel(self._tasks)

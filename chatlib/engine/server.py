@@ -14,6 +14,7 @@ from chatlib.engine.engine import Engine
 from chatlib.engine.fanout import Fanout
 from chatlib.engine.packets import MalformedError, Packet, ProtocolError, Unread
 from chatlib.engine.session import Session
+from chatlib.private_names import check
 
 
 class Server(socketio.AsyncServer):  # type: ignore[misc]
@@ -45,6 +46,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
     ) -> None:
         packet_class = type("Packet", (Packet,), {"json": json}) if json else Packet
         super().__init__(client_manager or Fanout(), serializer=packet_class, **options)
+        check(self, self.eio, self.manager)
         self.connect_timeout = connect_timeout
         self.connect_burst = connect_burst
         self.auth_size = auth_size

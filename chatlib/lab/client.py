@@ -8,7 +8,6 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import aiohttp
-import engineio
 import socketio
 from socketio.exceptions import BadNamespaceError, ConnectionError
 
@@ -16,7 +15,8 @@ from chatlib.lab.errors import add_note
 from chatlib.lab.handling import is_readers
 from chatlib.lab.source import name_of
 from chatlib.lab.wire import Wire
-from chatlib.web import GRACE
+from chatlib.private_names import check
+from chatlib.web import GRACE, cancel
 
 # A client that leaves waits at most this many seconds for the server's goodbye.
 _GOODBYE = 0.4
@@ -31,27 +31,6 @@ def _defaults() -> dict[str, Any]:
         "randomization_factor": 0,
         "websocket_extra_options": {"timeout": aiohttp.ClientWSTimeout(ws_close=_GOODBYE)},
     }
-
-
-class _Engine(engineio.AsyncClient):  # type: ignore[misc]
-    """The Engine.IO side of a client, which does not wait for the answer to its last request."""
-
-    async def disconnect(self, abort: bool = False, reason: str | None = None) -> None:
-        """Disconnect, as `engineio.AsyncClient.disconnect` does."""
-        is_polling = self.state == "connected" and self.current_transport == "polling"
-        hanging_up = asyncio.create_task(self._hang_up()) if is_polling else None
-        try:
-            await super().disconnect(abort, reason)
-        finally:
-            if hanging_up:
-                await hanging_up
-
-    async def _hang_up(self) -> None:
-        # A server answers a poll when it has something to say, or after half a minute.
-        if self.write_loop_task:  # None if the connection is so new
-            await asyncio.wait([self.write_loop_task], timeout=GRACE)
-        if not self.external_http:
-            await self.http.close()
 
 
 class Client(socketio.AsyncClient):  # type: ignore[misc]
@@ -81,6 +60,8 @@ class Client(socketio.AsyncClient):  # type: ignore[misc]
         self._turn = turn
         self.was_connected = False
         self._background: set[asyncio.Task[Any]] = set()
+        self._waiting: set[asyncio.Task[None]] = set()
+        check(self, self.eio)
         self._lab_headers = wire.attach_client(self, name)
 
     def __repr__(self) -> str:
@@ -160,10 +141,6 @@ class Client(socketio.AsyncClient):  # type: ignore[misc]
     def _closed(self) -> str:
         return f"The lab of {self.name} is closed; Lab.open(io) opens a new one."
 
-    def _engineio_client_class(self) -> type[engineio.AsyncClient]:
-        # python-socketio's hook for subclasses; tests see to it that it is called.
-        return _Engine
-
     async def disconnect(self) -> None:
         """Disconnect, as `socketio.AsyncClient.disconnect` does."""
         self.was_connected = False
@@ -183,20 +160,22 @@ class Client(socketio.AsyncClient):  # type: ignore[misc]
 
     async def wait(self) -> None:
         """Wait until the connection ends; an Interrupt ends the wait, and not the connection."""
-        if self.eio.read_loop_task:
-            # Unlike `await`, this does not pass a cancellation on to the task that reads.
-            await asyncio.wait([self.eio.read_loop_task])
-        await super().wait()
+        waiting = asyncio.create_task(super().wait())
+        self._waiting.add(waiting)
+        waiting.add_done_callback(self._waiting.discard)
+        # A cancellation is not passed on: it would end the task that reads.
+        await asyncio.shield(waiting)
 
     async def leave(self) -> None:
         """Disconnect, stop reconnecting, or do nothing: whatever it takes to be gone."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(GRACE):
-                if self._reconnect_task:  # python-socketio stops only what has begun
+                if self._background:  # it stops reconnecting only once that has begun
                     await asyncio.sleep(0)
                 await self.shutdown()
                 await self.eio.disconnect()
                 await self._close_websocket()
+        await cancel(self._waiting)
 
     async def _close_websocket(self) -> None:
         # python-engineio leaves it open if it notices by its writing that the wire is cut.

@@ -7,6 +7,7 @@ from IPython import get_ipython
 from socketio.exceptions import TimeoutError as SocketTimeoutError
 
 from chatlib.lab.changes import Changes
+from chatlib.private_names import check
 
 
 class LabTimeoutError(SocketTimeoutError):  # type: ignore[misc]
@@ -97,7 +98,7 @@ def in_words(error: BaseException) -> str:
 
 def is_library(module: str) -> bool:
     """Tell whether a module is none of the reader's."""
-    return module.split(".")[0] in ("aiosqlite", "asyncio", "chatlib", "engineio", "socketio")
+    return module.split(".")[0] in ("asyncio", "chatlib", "engineio", "socketio")
 
 
 def _lines(error: BaseException) -> list[str]:
@@ -111,7 +112,9 @@ def _lines(error: BaseException) -> list[str]:
 
 def _with_notes(error: BaseException) -> list[str]:
     """Return what IPython shows of an error, with the notes."""
-    tracebacks: Any = get_ipython().InteractiveTB
+    shell = get_ipython()
+    check(shell)
+    tracebacks: Any = shell.InteractiveTB
     shown: list[str] = tracebacks.structured_traceback(type(error), error, error.__traceback__)
     text = "\n".join(shown)
     return shown + [note for note in getattr(error, "__notes__", []) if note not in text]

@@ -164,9 +164,7 @@ class Faults:
 
     def _check_upgraded(self, name: str) -> None:
         """Raise RuntimeError if a client has no WebSocket, by whose end the server would notice."""
-        sockets = self._host.io.eio.sockets
-        links = self._wire.links.named(name)
-        if not all(sockets[link.eio_sid].upgraded for link in links if link.eio_sid in sockets):
+        if any(self._wire.is_polling(link) for link in self._wire.links.named(name)):
             raise RuntimeError(
                 f"{name} is connected by polling: the server would not notice for a long time."
             )

@@ -2,15 +2,16 @@
 
 import asyncio
 import random
-import re
-import string
+from collections.abc import Callable
 from typing import Any
 
 import socketio
 
+from chatlib.lab.ears import id_ear, put_under
 from chatlib.lab.pubsub import Subscription, is_shared
 from chatlib.lab.tunnel import Tunnel
 from chatlib.lab.wire import Wire
+from chatlib.private_names import check
 from chatlib.web import WebServer
 
 
@@ -20,6 +21,7 @@ def check_server(io: Any) -> None:
         raise TypeError(
             'A lab needs a socketio.AsyncServer(async_mode="aiohttp"), or ChatServer().io.'
         )
+    check(io, io.eio, io.manager, socketio.packet.Packet())
     is_shared(io)  # it refuses what only looks so
 
 
@@ -59,8 +61,7 @@ class Host:
         source = random.Random(f"{seed} {name}" if is_shared(io) else seed)  # noqa: S311
         self._choose = None if seed is None else source.choice
         self._web = WebServer(io)
-        self._generate_id = io.eio.generate_id
-        self._seed_ids()
+        self._let_ids_go = self._seed_ids()
 
     @property
     def url(self) -> str:
@@ -95,13 +96,13 @@ class Host:
         if io is not self.io:
             check_server(io)
             self.let_go()
-            self.io, self._generate_id = io, io.eio.generate_id
-            self._seed_ids()
+            self.io = io
+            self._let_ids_go = self._seed_ids()
         self._web = WebServer(io)
 
     def let_go(self) -> None:
         """Let the server draw its ids as it did before."""
-        self.io.eio.generate_id = self._generate_id
+        self._let_ids_go()
         if self._subscription:
             self._subscription.detach()
 
@@ -114,14 +115,5 @@ class Host:
             await self.stop()
             raise
 
-    def _seed_ids(self) -> None:
-        if not self._choose:
-            return
-        generate_id, choice = self._generate_id, self._choose
-
-        def generate() -> str:
-            # Other characters in the same form, as the form may mean something to the server.
-            characters = string.ascii_letters + string.digits
-            return re.sub("[A-Za-z0-9_-]", lambda _: choice(characters), generate_id())
-
-        self.io.eio.generate_id = generate
+    def _seed_ids(self) -> Callable[[], None]:
+        return put_under(self.io.eio, id_ear(self._choose)) if self._choose else lambda: None

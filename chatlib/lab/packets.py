@@ -47,9 +47,9 @@ class PacketReader:
             return Packet("event", source, target, BINARY)
         try:
             read = (packet.Packet if writes_text else self.packet_class)(encoded_packet=data)
+            found = self._packet(link, read, source, target)
         except (ValueError, TypeError, LookupError):
             return Packet("event", source, target, _UNREADABLE)
-        found = self._packet(link, read, source, target)
         found.namespace = read.namespace or "/"
         return found
 

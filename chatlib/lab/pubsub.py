@@ -1,10 +1,8 @@
 """Servers that are one, through Redis: what one of them publishes, the others hear.
 
-A lab listens where python-socketio's manager hands on what it has heard, by names that it makes
-public: `AsyncManager.emit` and ``trigger_callback``, which a class put below the manager's own
-overrides, and `AsyncServer.disconnect`. It knows a manager by ``redis_url``, ``redis_options``,
-``channel`` and ``write_only``; it starts one by ``initialize`` and ``manager_initialized``, and
-closes its connections by ``connected``, ``redis`` and ``pubsub``.
+A lab listens where python-socketio's manager hands on what it has heard: at `AsyncManager.emit` and
+``trigger_callback``, which a class put below the manager's own overrides, and at
+`AsyncServer.disconnect`.
 
 It waits for what was published by publishing a mark: Redis keeps the order of a channel, and a
 manager handles one message after the other, so that who has heard the mark has handled all that was
@@ -22,7 +20,9 @@ from weakref import WeakValueDictionary
 
 import socketio
 
+from chatlib.engine import Fanout
 from chatlib.lab.changes import Changes
+from chatlib.lab.ears import initialized, put_under
 from chatlib.lab.errors import LabTimeoutError
 from chatlib.lab.wire import Wire
 from chatlib.web import GRACE, cancel
@@ -106,7 +106,6 @@ class Subscription:
         self._io = io
         self._wire = wire
         self._class = type(manager)
-        self._disconnect = io.disconnect
         self._is_attached = False
         self._settling: set[asyncio.Task[Any]] = set()
         # Not the server's own: a manager does not hear what it has published itself.
@@ -132,7 +131,7 @@ class Subscription:
         """
         __tracebackhide__ = True
         await self._publish("")  # no subscription is tried where there is no Redis
-        if not self._io.manager_initialized:  # it would forget a connection that it has
+        if self._io.manager not in initialized:  # it would forget a connection that it has
             await _close(self._io.manager)
         self._attach()
         await self.settle(timeout)
@@ -167,18 +166,15 @@ class Subscription:
         self._is_attached = False
         self._channel.leave(self)
         self._io.manager.__class__ = self._class
-        self._io.disconnect = self._disconnect
-        self._io.manager_initialized = False  # its listener has ended with the server
+        self._end_disconnects()
         self._wire.waiting.beyond = None
 
     def _attach(self) -> None:
         self._is_attached = True
         self._io.manager.__class__ = _with_ear(self._class, self)
-        self._io.disconnect = self._disconnected
+        self._end_disconnects = put_under(self._io, _disconnect_ear(self))
         self._wire.waiting.beyond = self.settle
-        if not self._io.manager_initialized:  # else only its first client would make it listen
-            self._io.manager_initialized = True
-            self._io.manager.initialize()
+        self._io.manager.initialize()  # else only its first client would make it listen
         if not self._io.manager.write_only:
             self._channel.subscriptions.append(self)
 
@@ -270,28 +266,24 @@ class Subscription:
         with self._wire.handlers.handling("the callback of an acknowledgement"):
             yield
 
-    async def _disconnected(self, sid: str, namespace: str | None = None, **options: Any) -> None:
-        if not options.get("ignore_queue"):
-            await self._disconnect(sid, namespace, **options)
-            return
+    def disconnecting(self, sid: str) -> contextlib.AbstractContextManager[None]:
+        """Keep what a handler raises because another server ends a connection."""
         name = self._channel.ids.get(sid, sid)
-        with self._wire.handlers.handling(f"the server's handler of the disconnect of {name}"):
-            await self._disconnect(sid, namespace, **options)
+        return self._wire.handlers.handling(f"the server's handler of the disconnect of {name}")
 
 
 async def _close(manager: socketio.AsyncRedisManager) -> None:
-    if manager.connected:
-        manager.connected = False  # it connects anew when it is used again
+    if manager.redis:  # it connects anew when it is used again
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(GRACE):
-                await manager.pubsub.aclose()
                 await manager.redis.aclose()
 
 
 def _with_ear(manager: type, subscription: Subscription) -> type:
     """Return a manager's class with one more base, in which it hands on what it has heard."""
+    base = Fanout if issubclass(manager, Fanout) else socketio.AsyncManager
 
-    class Ear(socketio.AsyncManager):  # type: ignore[misc]
+    class Ear(base):  # type: ignore[valid-type,misc]
         async def emit(
             self,
             event: str,
@@ -313,3 +305,13 @@ def _with_ear(manager: type, subscription: Subscription) -> type:
                 await super().trigger_callback(sid, id, data)
 
     return type(manager.__name__, (manager, Ear), {})
+
+
+def _disconnect_ear(subscription: Subscription) -> type:
+    class Ear(socketio.AsyncServer):  # type: ignore[misc]
+        async def disconnect(self, sid: str, namespace: str | None = None, **options: Any) -> None:
+            is_foreign = options.get("ignore_queue")
+            with subscription.disconnecting(sid) if is_foreign else contextlib.nullcontext():
+                await super().disconnect(sid, namespace, **options)
+
+    return Ear

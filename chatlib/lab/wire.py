@@ -1,16 +1,13 @@
 """The lab's ear on the wire: it records what a server and its clients say to each other.
 
-It listens where python-engineio hands packets over, by names that python-engineio and
-python-socketio make public: ``eio.on``, ``eio.send``, ``eio.send_packet``, ``io.emit`` and
-``io.start_background_task``. Nothing that the server or a client does is changed by it, but for one
-thing: packets that arrive at the same moment are handled in the order in which they were sent.
+It listens where Engine.IO hands packets over: at its handlers, and by `ears`. Nothing that the
+server or a client does is changed by it, but for two things: packets that arrive at the same moment
+are handled in the order in which they were sent, and a poll that waits is answered at the goodbye.
 """
 
 import asyncio
 import contextlib
 import contextvars
-import functools
-import inspect
 import logging
 import warnings
 from collections import deque
@@ -22,6 +19,16 @@ import engineio
 import socketio
 
 from chatlib.lab.changes import Changes
+from chatlib.lab.ears import (
+    client_ear,
+    end_polling,
+    manager_ear,
+    overhear_sending,
+    put_before,
+    put_under,
+    server_ear,
+    start_again,
+)
 from chatlib.lab.errors import Errors
 from chatlib.lab.handlers import handles
 from chatlib.lab.handling import Handlers
@@ -81,14 +88,16 @@ class Wire:
         self.is_attached = True
         self._io = io
         self._reader.packet_class = io.packet_class
+        eio = io.eio
         self._undo_server += [
-            _replace(io, "emit", self._emit),
-            _replace(io, "start_background_task", self._start_background_task),
-            _replace(io.eio, "send_packet", self._server_sends),
-            _replace_handler(io.eio, "connect", self._server_connects),
-            _replace_handler(io.eio, "message", self._server_receives),
-            _replace_handler(io.eio, "disconnect", self._server_disconnects),
+            put_under(io, server_ear(self)),
+            put_under(io.manager, manager_ear()),
+            overhear_sending(eio, self),
+            put_before(eio, "connect", self._server_connects),
+            put_before(eio, "message", self._server_receives),
+            put_before(eio, "disconnect", self._server_disconnects),
         ]
+        start_again(io)
         logging.getLogger("chatlib").addHandler(self.handlers.log)
 
     def attach_client(self, client: socketio.AsyncClient, name: str) -> dict[str, str]:
@@ -99,9 +108,10 @@ class Wire:
         """
         eio = client.eio
         self._undo_clients += [
-            _replace(eio, "send", partial(self._client_sends, eio)),
-            _replace_handler(eio, "message", partial(self._client_receives, eio)),
-            _replace_handler(eio, "disconnect", partial(self._client_disconnects, eio)),
+            put_under(eio, client_ear(self)),
+            put_before(eio, "connect", partial(self._client_connects, eio, name)),
+            put_before(eio, "message", partial(self._client_receives, eio)),
+            put_before(eio, "disconnect", partial(self._client_disconnects, eio)),
         ]
         self.trace.add_client(name)
         return name_header(name)
@@ -123,6 +133,10 @@ class Wire:
     def handles(self, event: str, namespace: str) -> bool:
         """Tell whether the server has a handler for an event."""
         return handles(self._io, event, namespace)
+
+    def is_polling(self, link: Link) -> bool:
+        """Tell whether a connection that is open at the server's end has no WebSocket."""
+        return link.server_open and self._io.eio.transport(link.eio_sid) == "polling"
 
     def why_gone(self, name: str) -> Callable[[], str]:
         """Return what tells, from now on, why a client's connection has ended, if it has.
@@ -182,30 +196,82 @@ class Wire:
         """Return the emission that the code that asks belongs to, if it is recorded."""
         return _emission.get()
 
-    # -- the server's side ------------------------------------------------------------------------
+    # -- what the ears hear -----------------------------------------------------------------------
 
-    async def _emit(
-        self, event: str, data: Any = None, *args: Any, original: _Original, **kwargs: Any
-    ) -> None:
+    def emits(
+        self, event: str, data: Any, *args: Any, **kwargs: Any
+    ) -> contextlib.AbstractContextManager[Emission]:
+        """Record a call of the server's ``emit``, with what the code within sends.
+
+        Args:
+            event: The event's name.
+            data: Its data.
+            *args: More of its arguments, as it has them.
+            **kwargs: Those that are given by name.
+        """
         to, room, skip, namespace = (*args, None, None, None, None)[:4]
         to = kwargs.get("to", to) or kwargs.get("room", room)
         _warn_of_engine_io_ids(self.links, to)
         skip = kwargs.get("skip_sid", skip)
-        namespace = kwargs.get("namespace", namespace)
-        with (
-            self.running.busy(f"io.emit({event!r})"),
-            self.emitting(event, data, to, skip, namespace),
-        ):
-            await original(event, data, *args, **kwargs)
+        return self._emits(event, data, to, skip, kwargs.get("namespace", namespace))
 
-    def _start_background_task(
-        self, target: Any, *args: Any, original: _Original, **kwargs: Any
+    def starts(
+        self, start: Callable[..., asyncio.Task[Any]], target: Any, *args: Any, **kwargs: Any
     ) -> asyncio.Task[Any]:
-        start = self.handlers.guarded(target)
-        task: asyncio.Task[Any] = original(start, *args, **kwargs)
+        """Start a background task, or a handler, of the server's.
+
+        Args:
+            start: The server's method that does so.
+            target: The function that the task begins with.
+            *args: What it is called with.
+            **kwargs: The same, by name.
+        """
+        task = start(self.handlers.guarded(target), *args, **kwargs)
         if getattr(target, "__self__", None) is not self._io.manager:  # it listens for ever
             self.handlers.track(task, target)
         return task
+
+    def sends(self, eio_sid: str, data: str | bytes) -> None:
+        """Record a message that the server sends, unless the connection has ended.
+
+        Args:
+            eio_sid: The connection's Engine.IO id.
+            data: The message.
+        """
+        link = self.links.get(eio_sid)
+        if not link or not link.server_open:
+            return
+        sent = self._reader.read(link, data, SERVER, link.name)
+        if link.is_lab_client:
+            self._depart(link.down, sent, link)
+        elif sent.event != BINARY:
+            sent.arrived = True
+            self._record(sent)
+
+    def client_sends(self, eio: engineio.AsyncClient, data: str | bytes) -> None:
+        """Record a message that a client sends, unless it is not connected.
+
+        Args:
+            eio: The client.
+            data: The message.
+        """
+        link = self._client_links.get(eio)
+        if link and link.client_open:
+            if len(data) > self._io.eio.max_http_buffer_size:
+                link.too_long = len(data)
+            self._depart(link.up, self._reader.read(link, data, link.name, SERVER), link)
+
+    @contextlib.contextmanager
+    def _emits(
+        self, event: str, data: Any, to: Any, skip: Any, namespace: str | None
+    ) -> Iterator[Emission]:
+        with (
+            self.running.busy(f"io.emit({event!r})"),
+            self.emitting(event, data, to, skip, namespace) as emission,
+        ):
+            yield emission
+
+    # -- the server's side ------------------------------------------------------------------------
 
     async def _server_connects(
         self, eio_sid: str, environ: dict[str, Any], *, original: _Original
@@ -231,19 +297,6 @@ class Wire:
                 f"the server's handler of {arrived.title}", original(eio_sid, data)
             )
 
-    async def _server_sends(self, eio_sid: str, pkt: Any, *, original: _Original) -> None:
-        link = self.links.get(eio_sid)
-        socket = self._io.eio.sockets.get(eio_sid)
-        is_message = pkt.packet_type == engineio.packet.MESSAGE
-        if link and is_message and socket and not socket.closed:
-            sent = self._reader.read(link, pkt.data, SERVER, link.name)
-            if link.is_lab_client:
-                self._depart(link.down, sent, link)
-            elif sent.event != BINARY:
-                sent.arrived = True
-                self._record(sent)
-        await original(eio_sid, pkt)
-
     async def _server_disconnects(self, eio_sid: str, reason: str, *, original: _Original) -> None:
         link = self.links[eio_sid]
         for goodbye in link.unsaid():
@@ -253,6 +306,7 @@ class Wire:
         # The connection is closed before the goodbye is sent; the server learns it all the same.
         for goodbye in link.goodbyes:
             goodbye.arrived = True
+        await end_polling(self._io.eio, eio_sid, reason)
         what = f"the server's handler of the disconnect of {link.name}"
         try:
             with _called_by(link):
@@ -263,16 +317,12 @@ class Wire:
 
     # -- the clients' side ------------------------------------------------------------------------
 
-    async def _client_sends(
-        self, eio: engineio.AsyncClient, data: str | bytes, *, original: _Original
+    async def _client_connects(
+        self, eio: engineio.AsyncClient, name: str, *, original: _Original
     ) -> None:
-        if eio.state == "connected":
-            link = self._client_links[eio] = self.links[eio.sid]
-            link.client_open = True
-            if len(data) > self._io.eio.max_http_buffer_size:
-                link.too_long = len(data)
-            self._depart(link.up, self._reader.read(link, data, link.name, SERVER), link)
-        await original(data)
+        link = self._client_links[eio] = self.links.named(name)[-1]
+        link.client_open = True
+        await original()
 
     async def _client_receives(
         self, eio: engineio.AsyncClient, data: str | bytes, *, original: _Original
@@ -331,39 +381,6 @@ def _warn_of_engine_io_ids(links: Links, to: Any) -> None:
                 f"alone. The Socket.IO id is {link.name}.get_sid().",
                 stacklevel=4,
             )
-
-
-def _replace(owner: Any, name: str, listener: Callable[..., Any]) -> Callable[[], None]:
-    """Put a listener before a method, and return what takes it away again."""
-    original = getattr(owner, name)
-    listener = partial(listener, original=original)
-    setattr(owner, name, _named(listener, original))
-    return lambda: setattr(owner, name, original)
-
-
-def _named(listener: Callable[..., Any], original: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a listener under the method's name, which Python says if nobody awaits it."""
-    if not inspect.iscoroutinefunction(original):
-        return listener
-
-    @functools.wraps(original)
-    async def listen(*args: Any, **kwargs: Any) -> Any:
-        return await listener(*args, **kwargs)
-
-    return listen
-
-
-def _replace_handler(
-    eio: engineio.AsyncServer | engineio.AsyncClient, event: str, listener: Callable[..., Any]
-) -> Callable[[], None]:
-    """Put a listener before an Engine.IO handler, and return what takes it away again."""
-    original = eio.handlers[event]
-
-    async def handler(*args: Any) -> Any:
-        return await listener(*args, original=original)
-
-    eio.on(event, handler)
-    return lambda: eio.on(event, original)
 
 
 def _undo(steps: list[Callable[[], None]]) -> None:

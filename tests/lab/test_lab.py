@@ -747,21 +747,21 @@ def hooks(io):
     return {
         "emit": io.emit,
         "io.start_background_task": io.start_background_task,
-        "eio.start_background_task": eio.start_background_task,
-        "send_packet": eio.send_packet,
-        "generate_id": eio.generate_id,
+        "eio.generate_id": eio.generate_id,
+        "sessions": getattr(eio, "session_class", None) or eio.send_packet,
         **eio.handlers,
     }
 
 
 async def test_close_leaves_the_server_as_it_was(io):
-    before = hooks(io)
+    before, kinds = hooks(io), [type(io), type(io.eio), type(io.manager)]
     lab = await Lab.open(io, seed=1)
     during = hooks(io)
     assert all(during[name] != original for name, original in before.items())
     await lab.join("alice")
     await lab.close()
     assert hooks(io) == before
+    assert [type(io), type(io.eio), type(io.manager)] == kinds
 
 
 async def test_opening_again_after_an_error_warns(io):
