@@ -3,17 +3,20 @@
 import argparse
 import asyncio
 import io
-import ipaddress
 import logging
+import os
 import re
 import signal
 import sqlite3
 import sys
+from pathlib import Path
 
 from chatlib.history import History
 from chatlib.identity import Passcode, Trusting
 from chatlib.server import ChatServer
-from chatlib.web import WebServer
+from chatlib.web import WebServer, is_loopback
+
+logger = logging.getLogger("chatlib")
 
 
 class CannotListenError(Exception):
@@ -32,14 +35,6 @@ class OneLine(logging.Formatter):
         return f"{message}\n{self.formatException(record.exc_info)}" if record.exc_info else message
 
 
-def is_loopback(host: str) -> bool:
-    """Tell whether only programs on this machine can reach a host name or address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
@@ -49,17 +44,52 @@ def parser() -> argparse.ArgumentParser:
     add("--host", default="127.0.0.1", help="where to listen (%(default)s)")
     add("--port", type=int, default=8000, help="0 takes a free one (%(default)s)")
     add("--history", metavar="FILE", help="keep messages in this file, and replay them")
-    add("--passcode", metavar="TEXT", help="let in only people who know this")
-    add("--secret", metavar="TEXT", help="sign users' tokens with this: they outlive a restart")
-    add("--open", action="store_true", help="let anyone on the network in, as whoever they say")
+    add("--keep-days", type=float, metavar="N", help="remove messages that are older from it")
+    add("--keep-bytes", type=int, metavar="N", help="remove the oldest where it grows larger")
+    add("--passcode", metavar="TEXT", help="let in only people who know this ($CHATLIB_PASSCODE)")
+    add("--passcode-file", metavar="FILE", help="the same, read from a file")
     add(
-        "--origin",
-        action="append",
-        metavar="URL",
-        help="let pages from this origin connect, for example http://localhost:5173, or * for all; "
-        "repeatable",
+        "--secret",
+        metavar="TEXT",
+        help="sign tokens with it, to outlive a restart ($CHATLIB_SECRET)",
     )
+    add("--secret-file", metavar="FILE", help="the same, read from a file")
+    add("--open", action="store_true", help="let anyone on the network in, as whoever they say")
+    origin = "let pages from this origin connect as well, or * for all; repeatable"
+    add("--origin", action="append", metavar="URL", help=origin)
     return parser
+
+
+def hidden(given: argparse.Namespace, name: str) -> str | None:
+    """Return the passcode or the secret: an argument, the text of a file, or the environment's.
+
+    Raises:
+        ValueError: It is given twice, or cannot be read.
+    """
+    text, file = getattr(given, name), getattr(given, f"{name}_file")
+    if file is None:
+        return os.environ.get(f"CHATLIB_{name.upper()}") if text is None else text
+    if text is not None:
+        raise ValueError(f"--{name} and --{name}-file are the same thing; give one of them.")
+    try:
+        text = Path(file).read_text("utf-8").rstrip("\r\n")
+    except (OSError, ValueError) as error:
+        raise ValueError(f"--{name}-file {file} cannot be read: {error}") from error
+    if os.name == "posix" and Path(file).stat().st_mode & 0o077:
+        logger.warning("Others can read %s; `chmod 600` keeps it to you", file)
+    return text
+
+
+def history(given: argparse.Namespace) -> History | None:
+    """Return the history that the command line asks for, if any; raise ValueError if it cannot."""
+    if given.history == "":  # SQLite would take it for a file that ends with the process
+        raise ValueError("--history needs the name of a file.")
+    for name, value in (("--keep-days", given.keep_days), ("--keep-bytes", given.keep_bytes)):
+        if value is not None and not (value > 0 and given.history):
+            raise ValueError(f"{name} needs a --history, and a number above 0.")
+    if given.history is None:
+        return None
+    return History(given.history, keep_days=given.keep_days, keep_bytes=given.keep_bytes)
 
 
 def chat_server(given: argparse.Namespace) -> ChatServer:
@@ -68,9 +98,10 @@ def chat_server(given: argparse.Namespace) -> ChatServer:
     Raises:
         ValueError: The command line asks for something that is not safe, or makes no sense.
     """
+    passcode, secret = hidden(given, "passcode"), hidden(given, "secret")
     if not given.host:
         raise ValueError("--host needs a name or an address.")
-    if given.open and given.passcode is not None:
+    if given.open and passcode is not None:
         raise ValueError(
             "--open lets anyone in, --passcode only people who know it; give one of them."
         )
@@ -79,18 +110,16 @@ def chat_server(given: argparse.Namespace) -> ChatServer:
             raise ValueError(
                 f"--origin {origin} is not like http://localhost:5173, without a path."
             )
-    if not is_loopback(given.host) and given.passcode is None and not given.open:
+    if not is_loopback(given.host) and passcode is None and not given.open:
         raise ValueError(
             f"Anyone who can reach {given.host} could come in: give a --passcode, or say --open."
         )
-    if given.passcode is None and given.secret is not None:
+    if passcode is None and secret is not None:
         raise ValueError("--secret signs the tokens of users let in by --passcode; give both.")
-    if given.history == "":  # SQLite would take it for a file that ends with the process
-        raise ValueError("--history needs the name of a file.")
     return ChatServer(
-        history=History(given.history) if given.history else None,
-        identity=Trusting() if given.passcode is None else Passcode(given.passcode, given.secret),
-        cors_allowed_origins=given.origin,
+        history=history(given),
+        identity=Trusting() if passcode is None else Passcode(passcode, secret),
+        cors_allowed_origins=["self", *given.origin] if given.origin else None,
     )
 
 
@@ -112,8 +141,7 @@ async def serve(chat: ChatServer, host: str, port: int) -> None:
     # `loop.add_signal_handler` does not exist on Windows.
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, lambda *_: loop.call_soon_threadsafe(stopped.set))
-    if chat.history:
-        await chat.history.open()
+    await chat.delivery.open()
     try:
         try:
             await server.start(host, port)
@@ -134,8 +162,8 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")
     log = logging.StreamHandler(sys.stdout)
     log.setFormatter(OneLine())
-    logging.getLogger("chatlib").addHandler(log)
-    logging.getLogger("chatlib").setLevel(logging.INFO)
+    logger.addHandler(log)
+    logger.setLevel(logging.INFO)
     try:
         chat = chat_server(given)
     except ValueError as error:

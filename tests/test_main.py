@@ -164,6 +164,7 @@ class TestOrigin:
             "--port", "0", "--origin", self.PAGE, "--origin", "http://b.example"
         )
         assert await self.may_connect(running, None)
+        assert await self.may_connect(running, running.url)
         assert await self.may_connect(running, self.PAGE)
         assert await self.may_connect(running, "http://b.example")
         assert not await self.may_connect(running, self.OTHER)

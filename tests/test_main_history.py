@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from chatlib.__main__ import chat_server, is_loopback, parser
+from chatlib.__main__ import chat_server, hidden, parser
 from chatlib.history import History
 from chatlib.identity import Passcode, Trusting
 from support.clients import PlainClients, flush
@@ -107,6 +107,17 @@ class TestHistory:
     def test_no_name_is_one_line(self, fails):
         assert fails("--history", "") == "--history needs the name of a file."
 
+    def test_how_long_and_how_much_is_kept(self, tmp_path, monkeypatch):
+        kept = {}
+        monkeypatch.setattr(
+            "chatlib.__main__.History", lambda *path, **options: kept.update(options)
+        )
+        file = str(tmp_path / "chat.db")
+        chat_server(
+            parser().parse_args(["--history", file, "--keep-days", "1.5", "--keep-bytes", "9"])
+        )
+        assert kept == {"keep_days": 1.5, "keep_bytes": 9}
+
 
 class TestPasscode:
     async def test_it_lets_in_who_knows_it(self, run):
@@ -138,9 +149,85 @@ class TestPasscode:
         else:
             assert await why_refused(connect.url, session) == "The token is not valid."
 
+    @pytest.mark.parametrize("way", ["environment", "file"])
+    async def test_it_need_not_be_an_argument_which_all_users_of_the_machine_see(
+        self, command, tmp_path, way
+    ):
+        async def run(secret):
+            if way == "environment":
+                return await command("--port", "0", CHATLIB_PASSCODE=CODE, CHATLIB_SECRET=secret)
+            for name, text in (("passcode", CODE), ("secret", secret)):
+                (tmp_path / name).write_text(f"{text}\n", "utf-8")
+                (tmp_path / name).chmod(0o600)
+            files = [f"--{name}-file={tmp_path / name}" for name in ("passcode", "secret")]
+            return await command("--port", "0", *files)
+
+        running = await run("long and random")
+        assert await why_refused(running.url, {"passcode": "guess"}) == "The passcode is wrong."
+        connect = PlainClients(running.url)
+        alice = await connect({"passcode": CODE})
+        await flush(alice)
+        [[session]] = alice.inbox.named("session")
+        await connect.close()
+        again = await run("long and random")
+        connect = PlainClients(again.url)
+        await connect(session)
+        await connect.close()
+        other = await run("another")
+        assert await why_refused(other.url, session) == "The token is not valid."
+        assert CODE not in "\n".join(running.lines + running.errors)
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+    @pytest.mark.parametrize("mode", [0o600, 0o400, 0o644, 0o640, 0o602])
+    async def test_a_file_that_others_can_read_is_worth_a_line(self, tmp_path, mode, log):
+        file = tmp_path / "passcode"
+        file.write_text(CODE, "utf-8")
+        file.chmod(mode)
+        chat = chat_server(parser().parse_args(["--passcode-file", str(file)]))
+        assert isinstance(chat.identity, Passcode)
+        line = f"Others can read {file}; `chmod 600` keeps it to you"
+        assert log() == ([line] if mode & 0o077 else [])
+
+    def test_a_file_that_cannot_be_read_is_one_line(self, fails, tmp_path):
+        for file, content in ((tmp_path / "none", None), (tmp_path / "bytes", b"\xff")):
+            if content:
+                file.write_bytes(content)
+            line = fails("--passcode-file", str(file))
+            assert line.startswith(f"--passcode-file {file} cannot be read: ")
+
+    def test_an_empty_one_in_the_environment_is_a_mistake(self, fails, monkeypatch):
+        monkeypatch.setenv("CHATLIB_PASSCODE", "")
+        assert fails() == "The passcode must not be empty."
+
+    def test_an_argument_counts_more_than_the_environment(self, monkeypatch):
+        monkeypatch.setenv("CHATLIB_PASSCODE", "another")
+        given = parser().parse_args(["--passcode", CODE])
+        assert hidden(given, "passcode") == CODE
+
     @pytest.mark.parametrize(
         ("arguments", "why"),
         [
+            (
+                ["--passcode", CODE, "--passcode-file", "x"],
+                "--passcode and --passcode-file are the same thing; give one of them.",
+            ),
+            (
+                ["--secret", CODE, "--secret-file", "x"],
+                "--secret and --secret-file are the same thing; give one of them.",
+            ),
+            (["--keep-days", "1"], "--keep-days needs a --history, and a number above 0."),
+            (
+                ["--history", "x", "--keep-days", "0"],
+                "--keep-days needs a --history, and a number above 0.",
+            ),
+            (
+                ["--history", "x", "--keep-days", "nan"],
+                "--keep-days needs a --history, and a number above 0.",
+            ),
+            (
+                ["--history", "x", "--keep-bytes", "-1"],
+                "--keep-bytes needs a --history, and a number above 0.",
+            ),
             (["--passcode", ""], "The passcode must not be empty."),
             (["--passcode", CODE, "--secret", ""], "The secret must not be empty."),
             (
@@ -183,7 +270,6 @@ class TestOpen:
 
     @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.7", "example.org", "::2"])
     def test_who_is_let_in_elsewhere(self, host):
-        assert not is_loopback(host)
         given = parser().parse_args(["--host", host])
         with pytest.raises(ValueError, match="could come in"):
             chat_server(given)
@@ -194,7 +280,6 @@ class TestOpen:
 
     @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "127.8.9.1"])
     def test_this_machine_is_trusted(self, host):
-        assert is_loopback(host)
         chat = chat_server(parser().parse_args(["--host", host]))
         assert isinstance(chat.identity, Trusting)
         assert chat.history is None
