@@ -1,20 +1,23 @@
 """The message store by itself: what is kept and found again, and what is left when things fail."""
 
 import asyncio
+import os
 import random
 import shutil
 import sqlite3
+import stat
 import subprocess
 import sys
+import time
 
 import pytest
 import pytest_asyncio
 
-from chatlib.database import PAGE
+from chatlib.database import PAGE, Database
 from chatlib.history import PAGE_BYTES, Gap, History, Kept, Message
 from chatlib.messages import Audience, BadInputError
-from support.databases import Faulty
-from support.waiting import TIMEOUT, threads_end
+from support.databases import Faulty, damage
+from support.waiting import TIMEOUT, eventually, threads_end
 
 EVERYONE = Audience("everyone")
 ALICE, BOB, TEA = Audience("user", "alice"), Audience("user", "bob"), Audience("group", "tea")
@@ -24,6 +27,7 @@ EVER = 2**53  # no id is beyond this
 @pytest.fixture(autouse=True)
 def no_thread_left():
     yield
+    Faulty.mend()
     threads_end()
 
 
@@ -77,6 +81,17 @@ def ids(messages):
 
 async def start_of_replay(history, audience, after):
     return await history.start_of_replay(audience, after, EVER)
+
+
+async def left(history):
+    """Return the ids of the messages to everyone that are still there."""
+    return [each.id for each in await replay(history, EVERYONE) if isinstance(each, Message)]
+
+
+async def eventually_left(history, expected):
+    async with asyncio.timeout(TIMEOUT):
+        while await left(history) != expected:
+            pass
 
 
 class TestKeep:
@@ -274,6 +289,142 @@ class TestFile:
             with pytest.raises(sqlite3.OperationalError, match="unable to open"):
                 await history.open()
 
+    @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+    @pytest.mark.parametrize("umask", [0, 0o777], ids=oct)
+    async def test_only_its_owner_can_read_it(self, opened, tmp_path, umask):
+        before = os.umask(umask)
+        try:
+            history = await opened()
+            await keep(history, message())
+        finally:
+            os.umask(before)
+        modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()}
+        assert modes == {"history.db": 0o600, "history.db-wal": 0o600}
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+    async def test_one_that_others_could_read_is_mended(self, opened, tmp_path):
+        await (await opened()).close()
+        file = tmp_path / "history.db"
+        file.chmod(0o644)
+        await opened()
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+    async def test_a_damaged_one_is_noticed_when_it_is_opened(self, opened, tmp_path):
+        history = await opened()
+        await keep(history, *(message("x" * 1000) for _ in range(100)))
+        await history.close()
+        file = tmp_path / "history.db"
+        content = bytearray(file.read_bytes())
+        content[40_960:45_056] = b"\xff" * 4096
+        file.write_bytes(content)
+        with pytest.raises(sqlite3.DatabaseError, match=r"^file is damaged: .+\Z"):
+            await History(file).open()
+
+    @pytest.mark.parametrize("how", ["removed", "replaced"])
+    async def test_one_that_is_gone_while_it_is_open_keeps_nothing(self, history, tmp_path, how):
+        file = tmp_path / "history.db"
+        await keep(history, message())
+        file.rename(tmp_path / "elsewhere.db")
+        if how == "replaced":
+            file.write_bytes((tmp_path / "elsewhere.db").read_bytes())
+        with pytest.raises(sqlite3.OperationalError, match="removed or replaced"):
+            await keep(history, message())
+        (tmp_path / "elsewhere.db").replace(file)
+        assert await keep(history, message()) == [2]
+
+    async def test_its_journal_that_is_gone_keeps_nothing(self, history, tmp_path):
+        await keep(history, message())
+        (tmp_path / "history.db-wal").rename(tmp_path / "elsewhere")
+        with pytest.raises(sqlite3.OperationalError, match="removed or replaced"):
+            await keep(history, message())
+        (tmp_path / "elsewhere").rename(tmp_path / "history.db-wal")
+
+    async def test_one_of_the_version_before_is_opened_and_its_messages_count_as_new(
+        self, opened, tmp_path
+    ):
+        history = await opened()
+        await keep(history, message("old", key="k"))
+        await history.close()
+        damage(
+            tmp_path / "history.db",
+            "ALTER TABLE messages DROP COLUMN kept_at",
+            "DROP TABLE removed",
+            "PRAGMA user_version = 0",
+        )
+        history = await opened(keep_days=1)
+        assert await keep(history, message("old", key="k"), message("new")) == [1, 2]
+        assert [each.data for each in await replay(history, EVERYONE)] == ["old", "new"]
+
+    async def test_one_of_a_later_version_is_left_alone(self, opened, tmp_path):
+        await (await opened()).close()
+        damage(tmp_path / "history.db", "PRAGMA user_version = 2")
+        with pytest.raises(sqlite3.DatabaseError, match="newer version"):
+            await opened()
+
+    @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write")
+    async def test_one_that_cannot_be_written(self, opened, tmp_path):
+        await (await opened()).close()
+        (tmp_path / "history.db").chmod(0o400)
+        tmp_path.chmod(0o500)
+        try:
+            with pytest.raises(sqlite3.OperationalError, match=r"readonly|unable to open"):
+                await opened()
+        finally:
+            tmp_path.chmod(0o700)
+
+
+class TestDamage:
+    """What cannot be read any more of a file that is otherwise sound."""
+
+    @pytest.mark.parametrize(
+        "change",
+        ["data = x'c1'", "data = 7", "data = x'c7050000000000'", "sender = x'ff'", "event = x'ff'"],
+    )
+    async def test_a_message_is_left_out_with_a_gap_and_logged_once(
+        self, opened, tmp_path, caplog, change
+    ):
+        history = await opened()
+        await keep(history, message("a"), message("b"), message("c"))
+        await history.close()
+        damage(tmp_path / "history.db", f"UPDATE messages SET {change} WHERE id = 2")
+        history = await opened()
+        for _ in range(2):
+            first, gap, last = await replay(history, EVERYONE)
+            assert (first.data, gap, last.data) == ("a", Gap(1, 1), "c")
+        assert caplog.text.count("Message 2 is damaged, and is left out") == 1
+
+    async def test_a_part_of_the_file_that_cannot_be_read(self, opened, tmp_path, caplog):
+        """As it is with a disk that fails after the file was opened."""
+
+        class Forgetful(sqlite3.Connection):
+            def __init__(self, *given, **more):
+                super().__init__(*given, **more)
+                self.execute("PRAGMA cache_size = 1")
+
+        history = await opened()
+        await keep(history, *(message(letter * 200_000) for letter in "abc"))
+        await history.close()
+        history = await opened(factory=Forgetful)
+        file = tmp_path / "history.db"
+        with file.open("r+b") as written:
+            written.seek(file.read_bytes().index(b"a" * 4000) // 4096 * 4096)
+            written.write(b"\xff" * 4)  # where the number of the next page is
+        entries = await replay(history, EVERYONE)
+        assert [entries[0], *ids(entries[1:])] == [Gap(0, 1), 2, 3]
+        assert "Message 1 is damaged, and is left out" in caplog.text
+
+    async def test_a_disk_that_may_do_better_next_time_is_no_damage(self, opened):
+        class Failing(sqlite3.Connection):
+            def execute(self, statement, *given):
+                if "WHERE id IN" in statement:
+                    raise sqlite3.OperationalError("disk I/O error")
+                return super().execute(statement, *given)
+
+        history = await opened(factory=Failing)
+        await keep(history, message())
+        with pytest.raises(sqlite3.OperationalError, match="disk I/O error"):
+            await replay(history, EVERYONE)
+
 
 class TestKeys:
     async def test_twice_at_once(self, history):
@@ -322,6 +473,154 @@ class TestKeys:
                     all_kept += [kept.id] * kept.is_new
             await history.close()
         assert all_kept == list(range(1, len(first_ids) + 1))
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            message({"n": 2}, key="k"),
+            message({"n": "1"}, key="k"),
+            message({"n": 1, "more": None}, key="k"),
+            message({"n": 1}, key="k", to=ALICE),
+            message({"n": 1}, key="k")._replace(event="single-message"),
+        ],
+        ids=str,
+    )
+    @pytest.mark.parametrize("at_once", [True, False])
+    async def test_of_another_message_is_refused(self, history, other, at_once):
+        first = message({"n": 1}, key="k")
+        if at_once:
+            kept, refused = await keep(history, first, other)
+        else:
+            [kept], [refused] = await keep(history, first), await keep(history, other)
+        assert kept == 1
+        assert isinstance(refused, BadInputError)
+        assert str(refused) == "This key was used for another message."
+        assert await keep(history, first) == [1]
+        assert await ids_missed(history, EVERYONE) == [1]
+
+    async def test_from_another_socket_of_the_user_it_is_the_same(self, history):
+        first, again = (
+            message({"a": 1, "b": b"2", "from": {"id": sid}}, key="k", skip=sid)
+            for sid in ("~one", "~two")
+        )
+        assert await keep(history, first) == await keep(history, again) == [1]
+
+    async def test_fields_in_another_order_are_the_same(self, history):
+        assert await keep(history, message({"a": 1, "b": 2}, key="k")) == [1]
+        assert await keep(history, message({"b": 2, "a": 1}, key="k")) == [1]
+
+    async def test_a_key_whose_message_is_damaged_cannot_be_used_again(self, opened, tmp_path):
+        history = await opened()
+        await keep(history, message("a", key="k"))
+        await history.close()
+        damage(tmp_path / "history.db", "UPDATE messages SET data = x'c1'")
+        [refused] = await keep(await opened(), message("a", key="k"))
+        assert isinstance(refused, BadInputError)
+
+
+class TestRetention:
+    @pytest.fixture
+    def clock(self, monkeypatch):
+        """How many days have passed: ``clock.days = 3``."""
+
+        class Clock:
+            days, start = 0, time.time()
+
+        monkeypatch.setattr("time.time", lambda: Clock.start + Clock.days * 24 * 60 * 60)
+        monkeypatch.setattr("chatlib.history._RETENTION_INTERVAL", 0.001)
+        return Clock
+
+    @pytest.fixture
+    def look(self, monkeypatch):
+        """Wait until it was looked for old messages once more: ``await look()``."""
+        looks, remove_some = [], Database.remove_some
+
+        def counted(*given):
+            looks.append(remove_some(*given))
+            return looks[-1]
+
+        async def once_more():
+            until = len(looks) + 2  # one may be under way
+            await eventually(lambda: len(looks) >= until)
+
+        monkeypatch.setattr(Database, "remove_some", counted)
+        return once_more
+
+    async def test_what_is_too_old_is_removed_and_told_as_a_gap(self, opened, clock):
+        history = await opened(keep_days=2)
+        await keep(history, *(message() for _ in range(300)))
+        clock.days = 1
+        await keep(history, *(message() for _ in range(5)))
+        clock.days = 2.5
+        await eventually_left(history, [301, 302, 303, 304, 305])
+        assert await start_of_replay(history, [EVERYONE], 0) == (300, Gap(0, 0, more=True))
+        assert await start_of_replay(history, [EVERYONE], 299) == (300, Gap(299, 0, more=True))
+        assert await start_of_replay(history, [EVERYONE], 300) == (300, None)
+
+    async def test_a_replay_that_is_overtaken_is_told_of_the_gap(self, opened, clock):
+        history = await opened(keep_days=2)
+        await keep(history, *(message() for _ in range(3)))
+        clock.days = 3
+        await eventually_left(history, [])
+        assert (await history.missed([EVERYONE], 1, EVER)).entries == [Gap(1, 0, more=True)]
+
+    async def test_ids_are_never_given_again(self, opened, clock):
+        history = await opened(keep_days=2)
+        await keep(history, *(message() for _ in range(3)))
+        clock.days = 3
+        await eventually_left(history, [])
+        await history.close()
+        history = await opened()
+        assert await keep(history, message()) == [4]
+        assert await start_of_replay(history, [EVERYONE], 2) == (3, Gap(2, 0, more=True))
+
+    async def test_a_key_whose_message_is_removed_is_free_again(self, opened, clock):
+        history = await opened(keep_days=2)
+        await keep(history, message("a", key="k"))
+        clock.days = 3
+        await eventually_left(history, [])
+        assert await keep(history, message("b", key="k")) == [2]
+
+    async def test_a_clock_that_is_set_back_removes_nothing_too_early(self, opened, clock, look):
+        history = await opened(keep_days=2)
+        clock.days = 10
+        await keep(history, message())
+        clock.days = 0
+        await keep(history, message())
+        await look()
+        assert await left(history) == [1, 2]
+
+    async def test_a_file_that_is_too_large_loses_its_oldest(self, opened, clock, look, tmp_path):
+        history = await opened(keep_bytes=500_000)
+        for _ in range(30):
+            await keep(history, *(message("x" * 10_000) for _ in range(10)))
+            await look()
+        numbers = await left(history)
+        assert numbers[-1] == 300
+        assert 0 < len(numbers) < 60
+        await history.close()
+        assert (tmp_path / "history.db").stat().st_size < 1_500_000
+
+    async def test_a_file_that_can_never_be_small_enough_keeps_working(self, opened, clock):
+        history = await opened(keep_bytes=1)
+        await keep(history, message())
+        await eventually_left(history, [])
+        assert await keep(history, message()) == [2]
+
+    async def test_a_disk_that_fails_is_logged_and_does_not_end_it(self, opened, clock, caplog):
+        history = await opened(keep_days=2, factory=Faulty)
+        await keep(history, message())
+        Faulty.error = sqlite3.OperationalError("disk I/O error")
+        clock.days = 3
+        await eventually(lambda: "Old messages cannot be removed: disk I/O error" in caplog.text)
+        Faulty.error = None
+        await eventually_left(history, [])
+
+    @pytest.mark.parametrize("given", [{"keep_days": 0}, {"keep_bytes": -1}])
+    def test_nothing_is_no_limit(self, given):
+        [name] = given
+        with pytest.raises(ValueError, match=f"{name} must be more than 0."):
+            History(**given)
 
 
 class TestMissed:

@@ -29,7 +29,7 @@ class Faulty(sqlite3.Connection):
         cls.go_on.set()
 
     def execute(self, statement, *given):
-        if statement.lstrip().startswith("INSERT"):
+        if statement.lstrip().startswith(("INSERT", "DELETE")):
             type(self).writes += 1
             super().execute(f"PRAGMA max_page_count = {self.pages}").fetchall()
             self.writing.set()
