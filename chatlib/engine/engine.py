@@ -1,7 +1,6 @@
 """An Engine.IO v4 server for aiohttp, in the place of python-engineio's own."""
 
 import asyncio
-import inspect
 import json
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -24,13 +23,9 @@ _MISSING = ("async_handlers", "cookie", "http_compression")
 # What is wrong with a request, by the number that Engine.IO gives it.
 _TRANSPORT, _SESSION, _METHOD, _REQUEST, _ORIGIN, _VERSION = range(6)
 _WHY = (
-    "Transport unknown",
-    "Session ID unknown",
-    "Bad handshake method",
-    "Bad request",
-    "Forbidden",
+    "Transport unknown", "Session ID unknown", "Bad handshake method", "Bad request", "Forbidden",
     "Unsupported protocol version",
-)
+)  # fmt: skip
 
 
 class Engine(engineio.AsyncServer):  # type: ignore[misc]
@@ -42,13 +37,13 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
     Args:
         unread_bytes: How much may wait for one client, before the server hangs up on it.
         packets_per_request: How many packets one POST request may carry.
-        request_timeout: How many seconds a POST request may take to arrive.
-        upgrade_timeout: How many seconds a WebSocket has to take over from long-polling.
+        timeout: How many seconds a client has to send a POST request, or to finish an upgrade.
         **options: Passed on to `engineio.AsyncServer`.
 
     Attributes:
         session_class: What a client's session is made of.
         sockets: The sessions, by their ids.
+        leaving: Sessions that have ended, and what they were sent last may still be polled.
         background_tasks: What `start_background_task` has started, and has not ended.
 
     Raises:
@@ -63,8 +58,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
         *,
         unread_bytes: int = 4_000_000,
         packets_per_request: int = 64,
-        request_timeout: float = 10.0,
-        upgrade_timeout: float = 10.0,
+        timeout: float = 10.0,
         **options: Any,
     ) -> None:
         for name in filter(options.get, _MISSING):
@@ -74,12 +68,11 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
         super().__init__(**options)
         self.unread_bytes = unread_bytes
         self.packets_per_request = packets_per_request
-        self.request_timeout = request_timeout
-        self.upgrade_timeout = upgrade_timeout
+        self.timeout = timeout
         self.sockets: dict[str, Session] = {}
         self.background_tasks: set[asyncio.Task[Any]] = set()
         self._telling: set[asyncio.Task[None]] = set()
-        self._leaving: dict[str, Session] = {}
+        self.leaving: dict[str, Session] = {}
         self._unflushed: list[Session] = []
         self._refusals = OnceASecond(self.logger)
 
@@ -118,7 +111,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
             for task in left:
                 task.cancel()
             await asyncio.wait(left, timeout=_STOP)
-        self._leaving.clear()
+        self.leaving.clear()
         self._unflushed.clear()
 
     def start_background_task(
@@ -134,23 +127,11 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
 
     # -- What sessions ask for
 
-    async def trigger(self, event: str, *args: Any) -> Any:
-        """Call the application's handler of an event, if there is one."""
-        handler = self.handlers.get(event)
-        result = handler(*args) if handler else None
-        return await result if inspect.isawaitable(result) else result
-
-    def tell_end(self, sid: str, reason: str) -> None:
+    def tell_end(self, session: Session, reason: str) -> None:
         """Tell the application in the background that a session has ended."""
-        task = self.start_background_task(self._tell_end, sid, reason)
+        task = self.start_background_task(session.run, "disconnect", reason)
         self._telling.add(task)
         task.add_done_callback(self._telling.discard)
-
-    async def _tell_end(self, sid: str, reason: str) -> None:
-        try:
-            await self.trigger("disconnect", sid, reason)
-        except Exception:
-            self.logger.exception("A disconnect handler failed")
 
     def flush_soon(self, session: Session) -> None:
         """Flush a session once all that runs now has run: what it sends then travels together."""
@@ -165,8 +146,8 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
 
     def let_leave(self, session: Session) -> None:
         """Let a session that has ended be polled for what still waits."""
-        self._leaving[session.sid] = session
-        self.loop.call_later(_LEAVE, self._leaving.pop, session.sid, None)
+        self.leaving[session.sid] = session
+        self.loop.call_later(_LEAVE, self.leaving.pop, session.sid, None)
 
     # -- Requests
 
@@ -190,7 +171,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
             return self._refuse(request, _REQUEST)
         if sid is None:
             return await self._open(request, is_socket=is_socket)
-        session = self.sockets.get(sid) or self._leaving.get(sid)
+        session = self.sockets.get(sid) or self.leaving.get(sid)
         if session is None:
             return self._refuse(request, _SESSION)
         if is_socket:
@@ -236,7 +217,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
     async def _serve(
         self, request: web.Request, serve: Callable[[WebSocket], Coroutine[Any, Any, None]]
     ) -> web.StreamResponse:
-        websocket = WebSocket(request, self.max_http_buffer_size, self.start_background_task)
+        websocket = WebSocket(request, self.max_http_buffer_size)
         await websocket.accept(request)
         await serve(websocket)
         return websocket.response
@@ -247,15 +228,13 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
         finally:
             if request.transport is None:  # it did not wait for the answer, which is lost
                 session.close(self.reason.TRANSPORT_CLOSE)
-        if session.closed and not session.waits:
-            self._leaving.pop(session.sid, None)
         return self._answer(request, body) if body else self._refuse(request, _REQUEST)
 
     async def _post(self, request: web.Request, session: Session) -> web.StreamResponse:
         if session.upgraded or session.closed:
             return self._refuse(request, _REQUEST)
         try:
-            body = await http.read_body(request, self.max_http_buffer_size, self.request_timeout)
+            body = await http.read_body(request, self.max_http_buffer_size, self.timeout)
             await session.post(frames.read_payload(body, self.packets_per_request))
         except ValueError as error:
             session.hang_up(str(error))

@@ -40,18 +40,15 @@ def packet(frame: bytes) -> str | bytes:
 def payload(frames: Iterable[bytes]) -> bytes:
     """Return the packets in frames as the answer to a poll."""
     packets = map(packet, frames)
-    return _SEPARATOR.join(p if isinstance(p, str) else _to_base64(p) for p in packets).encode()
-
-
-def _to_base64(data: bytes) -> str:
-    return "b" + base64.b64encode(data).decode()
+    texts = (p if isinstance(p, str) else "b" + base64.b64encode(p).decode() for p in packets)
+    return _SEPARATOR.join(texts).encode()
 
 
 def read_payload(body: bytes, most: int) -> list[str | bytes]:
     """Return the packets in the body of a request, each as `read_packet` does.
 
     Raises:
-        ValueError: It is none, or has more packets than ``most``; the text says what is wrong.
+        ValueError: It is none, or has more packets than ``most``; the text says so.
     """
     try:
         packets = body.decode().split(_SEPARATOR)

@@ -12,15 +12,10 @@ SELF = "self"
 
 
 async def read_body(request: web.Request, most: int, seconds: float) -> bytes:
-    """Return the body of a request.
-
-    Args:
-        request: The request.
-        most: How many bytes it may have.
-        seconds: How long it may take to arrive.
+    """Return the body of a request, of so many bytes at most, sent in so many seconds.
 
     Raises:
-        ValueError: It is too long or too slow; the text says so.
+        ValueError: It is longer, or takes longer; the text says so.
         aiohttp.web.HTTPBadRequest: The client vanished, or what it sent is no HTTP.
     """
     body = bytearray()
@@ -54,12 +49,7 @@ def environ(request: web.Request) -> dict[str, Any]:
 
 
 def is_allowed(request: web.Request, origins: str | Sequence[str] | None) -> bool:
-    """Return whether a request may come from where it does.
-
-    Args:
-        request: The request.
-        origins: Where it may come from; None is the own origin, an empty list is anywhere.
-    """
+    """Return whether a request may come from where it does, by ``cors_allowed_origins``."""
     origin = request.headers.get(hdrs.ORIGIN)
     if origin is None or origins == []:
         return True

@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
+from itertools import accumulate, takewhile
 from typing import TYPE_CHECKING, Any
 
 from chatlib.engine import frames
-from chatlib.engine.outbox import Outbox
 
 if TYPE_CHECKING:
     from chatlib.engine.engine import Engine
     from chatlib.engine.websocket import WebSocket
 
+# About how many bytes a frame takes in memory besides its own.
+_OVERHEAD = 50
+# What leaves at once: as many bytes as the event loop takes before it asks for a pause.
+_PORTION = 65_536
 # A polling client in Python reads 16 packets at once, and one may be the goodbye.
 _PACKETS = 15
 # After so many packets of one client, others have their turn.
 _TURN = 32
-# So many seconds an upgrade that has begun has to end, when the server ends its session.
+# So many seconds a client has to finish an upgrade, or to close its WebSocket, at its end.
 _GOODBYE = 1.0
 
 
 class Session:
-    """One Engine.IO client.
+    """One Engine.IO client; `engineio.AsyncServer` reads ``closed``, ``session``, ``upgraded``.
 
-    `engineio.AsyncServer` reads its ``closed``, ``session`` and ``upgraded``.
+    Frames leave in the order of `send`, as there is one list, and all is taken from its front.
 
     Attributes:
         sid: Its id.
@@ -34,11 +39,6 @@ class Session:
         fault: Why the server hung up on it; empty if it did not.
     """
 
-    __slots__ = (
-        "__weakref__", "_beat", "_engine", "_is_told", "_outbox", "_poll", "_posting", "_probe",
-        "_reason", "_running", "_websocket", "closed", "fault", "name", "remote", "session", "sid",
-    )  # fmt: skip
-
     def __init__(self, engine: Engine, sid: str, remote: str | None) -> None:
         self.sid = sid
         self.remote = remote
@@ -47,11 +47,15 @@ class Session:
         self.closed = False
         self.fault = ""
         self._engine = engine
-        self._outbox = Outbox()
+        self._out: list[bytes] = []  # what waits to be sent
+        self._size = 0  # of that in memory, in bytes
+        self._drained: asyncio.Future[None] | None = None
         self._poll: asyncio.Future[None] | None = None
         self._posting = False
         self._websocket: WebSocket | None = None
         self._probe: asyncio.Timeout | None = None  # while another one is to become it
+        self._resuming: asyncio.Task[None] | None = None
+        self._ending: asyncio.Task[None] | None = None
         self._running = 0  # handlers of the application
         self._reason = ""  # of the end
         self._is_told = False  # the application, of the end
@@ -62,39 +66,61 @@ class Session:
         """Whether a WebSocket carries it."""
         return self._websocket is not None
 
-    @property
-    def waits(self) -> bool:
-        """Whether anything waits to be sent."""
-        return bool(self._outbox.frames)
-
     # -- Sending
 
     def send(self, frame: bytes) -> None:
         """Send a frame, after all that were sent before; nothing if the session has ended."""
         if self.closed:
             return
-        if not self._outbox.frames:
+        if not self._out:
             self._engine.flush_soon(self)
-        self._outbox.put(frame)
+        self._out.append(frame)
+        self._size += len(frame) + _OVERHEAD
         most = self._engine.unread_bytes
-        if self._outbox.size > most:
+        if self._size > most:
             self.flush()
-            if self._outbox.size > most:
-                self._outbox.clear()
+            if self._size > most:
+                self._out, self._size = [], 0
                 self.hang_up(f"it reads too slowly, and more than {most} bytes wait")
 
     def flush(self) -> None:
         """Hand over what waits, as far as it can go now; during an upgrade it waits."""
-        if self._outbox.frames and not self._probe:
-            if self._websocket:
-                self._websocket.flush()
-            else:
-                self._answer_poll()
+        if self._websocket:
+            while self._out and self._websocket.is_ready:
+                self._websocket.write(b"".join(self._take(len(self._out))))
+            if self._out and not self._resuming:
+                self._resuming = self._engine.start_background_task(self._resume, self._websocket)
+        elif not self._probe:
+            self._answer_poll()
+
+    async def _resume(self, websocket: WebSocket) -> None:
+        await websocket.ready()
+        self._resuming = None
+        self.flush()
+
+    def _take(self, most: int) -> list[bytes]:
+        taken = self._out
+        if self._size <= _PORTION and len(taken) <= most:
+            self._out, self._size = [], 0
+        else:
+            sizes = takewhile(lambda size: size <= _PORTION, accumulate(map(len, taken[:most])))
+            taken = taken[: max(1, len(list(sizes)))]
+            del self._out[: len(taken)]
+            self._size -= sum(map(len, taken)) + len(taken) * _OVERHEAD
+        if not self._out:
+            self._wake()
+        return taken
 
     async def drained(self) -> None:
         """Wait until nothing waits to be sent, or the session has ended."""
-        if self._outbox.frames and not self.closed:
-            await self._outbox.emptied()
+        if self._out and not self.closed:
+            self._drained = self._drained or self._engine.loop.create_future()
+            await asyncio.shield(self._drained)
+
+    def _wake(self) -> None:
+        if self._drained:
+            self._drained.set_result(None)
+            self._drained = None
 
     def _ping(self) -> None:
         self.send(frames.PING)
@@ -121,7 +147,9 @@ class Session:
         """Return what the application's handler of an event does; if it fails, hang up."""
         self._running += 1
         try:
-            return await self._engine.trigger(event, self.sid, *arguments)
+            handler = self._engine.handlers.get(event)
+            result = handler(self.sid, *arguments) if handler else None
+            return await result if inspect.isawaitable(result) else result
         except Exception:
             self._engine.logger.exception("A handler failed")
             self.hang_up("the server failed to handle what it sent")
@@ -139,15 +167,17 @@ class Session:
             self.hang_up("it polls twice at a time")
         if self._poll or self.upgraded:
             return b""
-        if not self._outbox.frames and not self.closed:
+        if not self._out and not self.closed:
             self._poll = self._engine.loop.create_future()
             try:
                 await self._poll
             finally:
                 self._poll = None
-        taken = self._outbox.take(_PACKETS)
-        if self.closed and not self.waits and self._reason != self._engine.reason.CLIENT_DISCONNECT:
-            taken.append(frames.CLOSE)
+        taken = self._take(_PACKETS)
+        if self.closed and not self._out:
+            self._engine.leaving.pop(self.sid, None)
+            is_answer = self._reason == self._engine.reason.CLIENT_DISCONNECT
+            taken.append(frames.NOOP if is_answer else frames.CLOSE)
         return frames.payload(taken or [frames.NOOP])
 
     def _answer_poll(self) -> None:
@@ -184,10 +214,10 @@ class Session:
         if is_proven:
             await self.serve(websocket)
         else:
-            await asyncio.wait([websocket.end(self.fault)])
+            await websocket.close(self.fault)
 
     async def _prove(self, websocket: WebSocket) -> bool:
-        self._probe = asyncio.timeout(self._engine.upgrade_timeout)
+        self._probe = asyncio.timeout(self._engine.timeout)
         try:
             async with self._probe:
                 if not await self._says(websocket, "2probe"):
@@ -208,14 +238,14 @@ class Session:
     async def serve(self, websocket: WebSocket) -> None:
         """Read a WebSocket to its end, which is also the end of the session."""
         self._websocket = websocket
-        websocket.carry(self._outbox)
+        self.flush()
         try:
             await self._read(websocket)
         except ValueError as error:
             self.hang_up(str(error))
         finally:
             self.close(self._engine.reason.TRANSPORT_CLOSE)
-        await asyncio.wait([websocket.end()])
+        await asyncio.wait([self._end(websocket)])
 
     async def _read(self, websocket: WebSocket) -> None:
         count = 0
@@ -242,29 +272,42 @@ class Session:
         """
         if self.closed:
             return
-        self.closed = True
-        self._reason = reason
-        self._is_told = not reason
+        self.closed, self._reason, self._is_told = True, reason, not reason
         self._beat.cancel()
         self._engine.sockets.pop(self.sid, None)
         if self._websocket:
-            self._websocket.end(self.fault)
+            self._end(self._websocket)
         else:
-            self._leave()
-        self._outbox.wake()
+            self._leave(is_ours=reason == self._engine.reason.SERVER_DISCONNECT)
+        self._wake()
         self._tell_if_ended()
 
-    def _leave(self) -> None:
-        is_ours = self._reason == self._engine.reason.SERVER_DISCONNECT
+    def _leave(self, *, is_ours: bool) -> None:
         if is_ours:  # what waits for the client is left for it
             self._engine.let_leave(self)
         else:
-            self._outbox.clear()
+            self._out, self._size = [], 0
         if self._probe and not self._probe.expired():
             self._probe.reschedule(self._engine.loop.time() + is_ours * _GOODBYE)
         self._answer_poll()
 
+    def _end(self, websocket: WebSocket) -> asyncio.Task[None]:
+        if not self._ending:
+            self._ending = self._engine.start_background_task(self._close, websocket)
+        return self._ending
+
+    async def _close(self, websocket: WebSocket) -> None:
+        try:
+            async with asyncio.timeout(_GOODBYE):
+                self.flush()
+                while self._out:
+                    await websocket.ready()
+                    self.flush()
+                await websocket.close(self.fault)
+        except TimeoutError:
+            websocket.cut()
+
     def _tell_if_ended(self) -> None:
         if self.closed and not self._running and not self._is_told:
             self._is_told = True
-            self._engine.tell_end(self.sid, self._reason)
+            self._engine.tell_end(self, self._reason)

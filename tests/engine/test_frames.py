@@ -30,7 +30,11 @@ def test_what_a_frame_carries_can_be_read_again(packet):
     assert frames.packet(frame) == packet
 
 
-@given(st.lists(st.text(alphabet=st.characters(exclude_characters="\x1e")) | st.binary()))
+@given(
+    st.lists(
+        st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\x1e")) | st.binary()
+    )
+)
 def test_a_payload_says_what_the_frames_say(packets):
     made = [frames.text("4" + p) if isinstance(p, str) else frames.binary(p) for p in packets]
     assert frames.payload(made) == b"\x1e".join(

@@ -106,7 +106,7 @@ async def test_and_clients_that_come_and_go_at_random_leave_nothing(seed):
                 await client.send(*rng.choices(["4a", b"b", "3", "1", "zzz"], k=5))
                 await client.ended()
 
-    async with engine(unread_bytes=100_000, upgrade_timeout=0.1) as server:
+    async with engine(unread_bytes=100_000, timeout=0.1) as server:
         visits = [asyncio.create_task(visit(server)) for _ in range(150)]
         while not all(visit.done() for visit in visits):
             for sid in list(server.eio.sockets):

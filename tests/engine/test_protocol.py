@@ -88,6 +88,14 @@ class TestPolling:
             await server.eio.send(server.session().sid, "news")
             assert await within(polling) == (200, "4news")
 
+    async def test_takes_many_bytes_in_several_answers(self):
+        async with engine() as server:
+            path = await server.poller()
+            for size in (40_000, 40_000, 200_000, 1):
+                await server.eio.send(server.session().sid, "x" * size)
+            answers = [(await server.get(path))[1] for _ in range(4)]
+            assert [len(answer) for answer in answers] == [40_001, 40_001, 200_001, 2]
+
     async def test_of_something_else_ends_the_session(self):
         async with engine() as server:
             path = await server.poller()
@@ -295,7 +303,7 @@ class TestUpgrade:
 
     @pytest.mark.parametrize("said", [[], ["2probe"]])
     async def test_that_takes_too_long_leaves_the_session_polling(self, said):
-        async with engine(upgrade_timeout=0.05) as server:
+        async with engine(timeout=0.05) as server:
             path = await server.poller()
             client = await server.websocket(path)
             await client.send(*said)

@@ -73,7 +73,7 @@ class TestRequests:
             assert len((await server.get(path))[1]) == 800_000
 
     async def test_that_take_too_long_end_the_session(self, log):
-        async with engine(request_timeout=0.05) as server:
+        async with engine(timeout=0.05) as server:
             path = await server.poller()
             async with bare(server, f"POST {path} HTTP/1.1", "Content-Length: 9") as (reader, _):
                 assert b"400" in await within(reader.readline())
@@ -219,7 +219,7 @@ class TestSlowReader:
         async with asyncio.timeout(TIMEOUT):
             while not session.closed:
                 await server.eio.send(sid, "x" * size)
-                most = max(most, session._outbox.size)
+                most = max(most, session._size)
                 await asyncio.sleep(0)
         return most
 
@@ -238,7 +238,7 @@ class TestSlowReader:
         async with engine(unread_bytes=self.LIMIT) as server:
             await self.stalled(server)
             session = server.session()
-            while not session._outbox.frames:
+            while not session._out:
                 await server.eio.send(session.sid, "x" * 20_000)
                 await asyncio.sleep(0)
             for _ in range(10_000):
@@ -279,7 +279,7 @@ class TestSlowReader:
             client = await server.client()
             for _ in range(100):
                 await server.eio.send(client.sid, "x" * 20_000)
-                if server.session()._outbox.size > self.LIMIT / 2:
+                if server.session()._size > self.LIMIT / 2:
                     await server.session().drained()
             for _ in range(100):
                 assert len(await client.receive()) == 20_001
@@ -289,14 +289,14 @@ class TestSlowReader:
         async with engine() as server:
             client = await self.stalled(server)
             session = server.session()
-            while not session._outbox.frames:
+            while not session._out:
                 await server.eio.send(session.sid, "x" * 60_000)
                 await asyncio.sleep(0)
             waiting = [asyncio.create_task(session.drained()) for _ in range(2)]
             client.writer.transport.resume_reading()
             reading = asyncio.create_task(client.hung_up_on())
             await within(asyncio.gather(*waiting))
-            assert not session._outbox.frames
+            assert not session._out
             await server.eio.disconnect()
             await within(reading)
             await within(session.drained())
@@ -523,7 +523,7 @@ class TestNothingIsLeft:
                 client = await server.wire(buffer=4096)
                 client.writer.transport.pause_reading()
                 await eventually(lambda: server.eio.sockets)
-                while not server.session()._outbox.frames:
+                while not server.session()._out:
                     await server.eio.send(server.session().sid, "x" * 60_000)
                     await asyncio.sleep(0)
             else:
