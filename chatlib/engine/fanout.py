@@ -2,18 +2,16 @@
 
 import asyncio
 import inspect
+import itertools
 from collections.abc import Callable
 from typing import Any
 
 import socketio
 from socketio import packet
 
-# After so many bytes an emission lets others run, or what is sent in a loop would all wait in
-# memory, where what a client may hold is bounded. Each recipient counts as some of them.
-_TURN, _PER_RECIPIENT = 65_536, 32
-
-
-_Callback = Callable[..., Any]
+# After so many bytes, of which each recipient counts as some, an emission lets others run: what is
+# emitted in a loop would all wait in memory, where not much may wait for one client.
+_TURN, _RECIPIENT = 65_536, 32
 
 
 class Fanout(socketio.AsyncManager):  # type: ignore[misc]
@@ -24,7 +22,10 @@ class Fanout(socketio.AsyncManager):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._asked: dict[str, _Asked] = {}  # by the id of the socket that is to answer
+        # By the socket that is to answer: what counts the questions, and what waits for answers.
+        self._asked: dict[
+            str, tuple[itertools.count[int], dict[int | None, Callable[..., Any]]]
+        ] = {}
         self._sent = 0
 
     async def emit(
@@ -34,7 +35,7 @@ class Fanout(socketio.AsyncManager):  # type: ignore[misc]
         namespace: str,
         room: Any = None,
         skip_sid: Any = None,
-        callback: _Callback | None = None,
+        callback: Callable[..., Any] | None = None,
         to: Any = None,
         **_: Any,
     ) -> None:
@@ -44,35 +45,30 @@ class Fanout(socketio.AsyncManager):  # type: ignore[misc]
         arguments = list(data) if isinstance(data, tuple) else [] if data is None else [data]
         frames = [] if callback else self._frames([event, *arguments], namespace)
         skipped = skip_sid if isinstance(skip_sid, list) else [skip_sid]
-        sockets = self.server.eio.sockets
         for sid, eio_sid in self.get_participants(namespace, to or room):
-            if sid in skipped or not (session := sockets.get(eio_sid)):
+            if sid in skipped or not (session := self.server.eio.sockets.get(eio_sid)):
                 continue
             if callback:
-                number = self._asked.setdefault(sid, _Asked()).ask(callback)
+                numbers, callbacks = self._asked.setdefault(sid, (itertools.count(1), {}))
+                callbacks[number := next(numbers)] = callback
                 frames = self._frames([event, *arguments], namespace, number)
             for frame in frames:
                 session.send(frame)
-            self._sent += _PER_RECIPIENT
+            self._sent += _RECIPIENT
         self._sent += sum(map(len, frames))
         if self._sent > _TURN:
             self._sent = 0
             await asyncio.sleep(0)
 
     def _frames(self, data: list[Any], namespace: str, number: int | None = None) -> list[bytes]:
-        packet_class, message = self.server.packet_class, self.server.eio.message
-        encoded = packet_class(packet.EVENT, data, namespace, number).encode()
-        return [message(part) for part in (encoded if isinstance(encoded, list) else [encoded])]
+        encoded = self.server.packet_class(packet.EVENT, data, namespace, number).encode()
+        parts = encoded if isinstance(encoded, list) else [encoded]
+        return [self.server.eio.message(part) for part in parts]
 
     async def answered(self, sid: str, number: int | None, data: list[Any]) -> None:
-        """Call back who asked a socket for an acknowledgement, if anybody did.
-
-        Args:
-            sid: The socket.
-            number: The acknowledgement's.
-            data: What it says.
-        """
-        if callback := self._asked.get(sid, _NOTHING).pop(number, None):
+        """Call back who asked a socket for an acknowledgement, if anybody did."""
+        _, callbacks = self._asked.get(sid, (None, {}))
+        if callback := callbacks.pop(number, None):
             result = callback(*data)
             if inspect.isawaitable(result):
                 await result
@@ -81,17 +77,3 @@ class Fanout(socketio.AsyncManager):  # type: ignore[misc]
         """Take a socket out of its rooms, and expect no answer of it any more."""
         self._asked.pop(sid, None)
         await super().disconnect(sid, namespace, **options)
-
-
-class _Asked(dict[int | None, _Callback]):
-    """What to call with the acknowledgements of one socket, by their numbers."""
-
-    _last = 0
-
-    def ask(self, callback: _Callback) -> int:
-        self._last += 1
-        self[self._last] = callback
-        return self._last
-
-
-_NOTHING = _Asked()

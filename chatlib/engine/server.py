@@ -5,6 +5,7 @@ import inspect
 import math
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import socketio
@@ -14,7 +15,20 @@ from chatlib.engine.engine import Engine
 from chatlib.engine.fanout import Fanout
 from chatlib.engine.packets import MalformedError, Packet, ProtocolError, Unread
 from chatlib.engine.session import Session
-from chatlib.private_names import check
+
+
+@dataclass(slots=True)
+class _Client:
+    """A connection, what ends it if it joins nothing, and what of it has not come whole.
+
+    It may ask to join something once a second. Each time it does is put down for a second of its
+    own, so that the last of them tells how many have come at once.
+    """
+
+    session: Session
+    late: asyncio.TimerHandle
+    last_asked: float = -math.inf
+    unread: Unread | None = None
 
 
 class Server(socketio.AsyncServer):  # type: ignore[misc]
@@ -27,9 +41,6 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
         connect_burst: How often it may ask to join one at once; over time, once a second.
         auth_size: How many bytes it may send with that.
         **options: Passed on to `socketio.AsyncServer` and to `Engine`. There is no ``serializer``.
-
-    Attributes:
-        engine_class: What the server below is made of.
     """
 
     engine_class: type[Engine] = Engine
@@ -46,7 +57,6 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
     ) -> None:
         packet_class = type("Packet", (Packet,), {"json": json}) if json else Packet
         super().__init__(client_manager or Fanout(), serializer=packet_class, **options)
-        check(self, self.eio, self.manager)
         self.connect_timeout = connect_timeout
         self.connect_burst = connect_burst
         self.auth_size = auth_size
@@ -62,24 +72,8 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
     def _engineio_server_class(self) -> type[Engine]:
         return self.engine_class
 
-    def instrument(self, *_: Any, **__: Any) -> NoReturn:
-        """Refuse: the admin UI looks into python-engineio's own sessions."""
-        raise NotImplementedError("The admin UI cannot look into this server.")
-
-    def connection(self, sid: str, namespace: str | None = None) -> Session | None:
-        """Return the session of a socket, if it is still here.
-
-        Args:
-            sid: The socket.
-            namespace: Its namespace; ``/`` if not given.
-        """
-        eio: Engine = self.eio
-        return eio.sockets.get(self.manager.eio_sid_from_sid(sid, namespace or "/"))
-
-    # -- What a subclass may decide
-
     def refusal(self, sid: str, size: int) -> Any:  # noqa: ARG002
-        """Return the answer to an event that is not to be read; None if it is.
+        """Return the answer to an event that is not to be read; None if it is, for a subclass.
 
         Args:
             sid: The socket that sent it, or an acknowledgement, to which there is no answer.
@@ -88,7 +82,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
         return None
 
     def malformed(self, sid: str, why: str) -> Any:  # noqa: ARG002
-        """Return the answer to an event that no handler can be called with.
+        """Return the answer to an event that no handler can be called with, for a subclass.
 
         Args:
             sid: The socket that sent it.
@@ -99,11 +93,23 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
         """
         raise ProtocolError(why)
 
+    def connection(self, sid: str, namespace: str = "/") -> Session | None:
+        """Return the session of a socket, if it is still here."""
+        eio: Engine = self.eio
+        return eio.sockets.get(self.manager.eio_sid_from_sid(sid, namespace))
+
+    def instrument(self, *_: Any, **__: Any) -> NoReturn:
+        """Refuse: the admin UI looks into python-engineio's own sessions."""
+        raise NotImplementedError("The admin UI cannot look into this server.")
+
     # -- Connections
 
     async def _open(self, eio_sid: str, environ: dict[str, Any]) -> None:
         session = self.eio.sockets[eio_sid]
-        self._clients[eio_sid] = _Client(session, self.connect_timeout)
+        late = asyncio.get_running_loop().call_later(
+            self.connect_timeout, session.hang_up, "it joins no namespace"
+        )
+        self._clients[eio_sid] = _Client(session, late)
         await self._opened(eio_sid, environ)
 
     async def _close(self, eio_sid: str, reason: str) -> None:
@@ -121,19 +127,21 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
             if sid := self.manager.sid_from_eio_sid(eio_sid, namespace):
                 await self.manager.disconnect(sid, namespace, ignore_queue=True)
 
-    async def _connect(self, eio_sid: str, asked: Unread) -> None:
-        client = self._clients[eio_sid]
-        if not client.may_ask(self.connect_burst):
+    async def _connect(self, eio_sid: str, client: _Client, asked: Unread) -> None:
+        now = time.monotonic()
+        client.last_asked = max(client.last_asked, now) + 1
+        if client.last_asked > now + self.connect_burst:
             client.session.hang_up("it asks too often to be let in")
             return
         if asked.size > self.auth_size:
             raise ProtocolError("A CONNECT is too long.")
-        if not self._knows(asked.namespace):
+        known = (self.handlers, self.namespace_handlers, self.namespaces)
+        if self.namespaces != "*" and not any(asked.namespace in each for each in known):
             why = {"message": "Invalid namespace"}
-            await self._send(eio_sid, packet.CONNECT_ERROR, why, asked.namespace)
+            await self._send(eio_sid, Packet(packet.CONNECT_ERROR, why, asked.namespace))
             return
         auth = asked.read(self.packet_class.json.loads)
-        await self._received(eio_sid, Packet(packet.CONNECT, auth, asked.namespace))
+        await self._hand_on(eio_sid, packet.CONNECT, auth, asked)
         if (task := asyncio.current_task()) and task.cancelling():
             # python-socketio takes a connect handler that was cancelled for one that lets in.
             await self._forget(eio_sid)
@@ -141,10 +149,6 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
         if sid := self._sid(eio_sid, asked.namespace):
             client.late.cancel()
             client.session.name = sid
-
-    def _knows(self, namespace: str) -> bool:
-        known = (self.handlers, self.namespace_handlers, self.namespaces)
-        return self.namespaces == "*" or any(namespace in each for each in known)
 
     def _sid(self, eio_sid: str, namespace: str) -> str | None:
         """Return the id of a client's socket in a namespace, if it has been let in there."""
@@ -156,47 +160,45 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
     async def _receive(self, eio_sid: str, data: str | bytes) -> None:
         client = self._clients[eio_sid]
         try:
-            received = client.take(data, self.eio.max_http_buffer_size)
-            if received is None:
-                return
-            if received.kind == packet.CONNECT:
-                await self._connect(eio_sid, received)
-            elif received.kind == packet.DISCONNECT:
-                await self._received(eio_sid, Packet(packet.DISCONNECT, None, received.namespace))
-            elif sid := self._sid(eio_sid, received.namespace):  # it may have left just now
-                await self._receive_from(sid, eio_sid, received)
+            received = client.unread or Unread(data)
+            if received is client.unread:
+                received.attach(data, self.eio.max_http_buffer_size)
+            elif received.kind != packet.CONNECT and client.last_asked < 0:
+                raise ProtocolError("The first packet must be a CONNECT.")
+            client.unread = received if received.missing else None
+            if not client.unread:
+                await self._obey(eio_sid, client, received)
         except ProtocolError as error:
             client.session.hang_up(f"it does not speak Socket.IO: {error}")
 
-    async def _receive_from(self, sid: str, eio_sid: str, received: Unread) -> None:
-        answer = self.refusal(sid, received.size)
-        if received.kind == packet.ACK:
-            if answer is None:
-                await self._call_back(sid, eio_sid, received)
-            return
-        if answer is None:
-            try:
-                event = received.read_event(self.packet_class.json.loads)
-            except MalformedError as error:
-                answer = self.malformed(sid, str(error))
-            else:
-                await self._handle(sid, eio_sid, received, event)
-                return
-        await self._answer(eio_sid, received, answer)
+    async def _obey(self, eio_sid: str, client: _Client, received: Unread) -> None:
+        if received.kind == packet.CONNECT:
+            await self._connect(eio_sid, client, received)
+        elif received.kind == packet.DISCONNECT:
+            await self._hand_on(eio_sid, packet.DISCONNECT, None, received)
+        elif sid := self._sid(eio_sid, received.namespace):  # it may have left just now
+            answer = self.refusal(sid, received.size)
+            if received.kind == packet.EVENT:
+                await self._handle(eio_sid, sid, received, answer)
+            elif answer is None:
+                await self._call_back(eio_sid, sid, received)
 
-    async def _handle(self, sid: str, eio_sid: str, received: Unread, event: list[Any]) -> None:
+    async def _handle(self, eio_sid: str, sid: str, received: Unread, answer: Any) -> None:
+        try:
+            event = [] if answer is not None else received.read_event(self.packet_class.json.loads)
+        except MalformedError as error:
+            answer, event = self.malformed(sid, str(error)), []
+        if not event:
+            await self._answer(eio_sid, received, answer)
+            return
         handlers = self.handlers.get(received.namespace, {})
         handler, arguments = handlers.get(event[0]), [sid, *event[1:]]
-        if handler is None:
+        if not handler:
             handler, arguments = handlers.get("*"), [event[0], *arguments]
         if self.async_handlers and inspect.iscoroutinefunction(handler):
             self.start_background_task(self._run, handler, arguments, eio_sid, received)
-            return
-        long_way = Packet(packet.EVENT, event, received.namespace, received.id)
-        try:
-            await self._received(eio_sid, long_way)
-        except Exception:
-            self.logger.exception("A handler failed")
+        else:
+            await self._hand_on(eio_sid, packet.EVENT, event, received)
 
     async def _run(
         self, handler: Callable[..., Any], arguments: list[Any], eio_sid: str, received: Unread
@@ -206,58 +208,29 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
     async def _answer(self, eio_sid: str, received: Unread, answer: Any) -> None:
         if received.id is not None:
             data = list(answer) if isinstance(answer, tuple) else [] if answer is None else [answer]
-            await self._send(eio_sid, packet.ACK, data, received.namespace, received.id)
+            ack = self.packet_class(packet.ACK, data, received.namespace, received.id)
+            await self._send(eio_sid, ack)
 
-    async def _send(
-        self, eio_sid: str, kind: int, data: Any, namespace: str, number: int | None = None
-    ) -> None:
-        encoded = self.packet_class(kind, data, namespace, number).encode()
+    async def _send(self, eio_sid: str, pkt: Packet) -> None:
+        encoded = pkt.encode()
         for part in encoded if isinstance(encoded, list) else [encoded]:
             await self.eio.send(eio_sid, part)
 
-    async def _call_back(self, sid: str, eio_sid: str, received: Unread) -> None:
-        data = received.read_ack(self.packet_class.json.loads)
+    async def _call_back(self, eio_sid: str, sid: str, received: Unread) -> None:
+        data = received.read(self.packet_class.json.loads)
+        if not isinstance(self.manager, Fanout):
+            await self._hand_on(eio_sid, packet.ACK, data, received)
+            return
         try:
-            if isinstance(self.manager, Fanout):
-                await self.manager.answered(sid, received.id, data)
-            else:
-                ack = Packet(packet.ACK, data, received.namespace, received.id)
-                await self._received(eio_sid, ack)
+            await self.manager.answered(sid, received.id, data)
         except Exception:
             self.logger.exception("What waited for an acknowledgement failed")
 
-
-class _Client:
-    """A connection: what has not come whole, and how long and how often it may ask to be let in."""
-
-    __slots__ = ("_asks", "_unread", "late", "session")
-
-    def __init__(self, session: Session, timeout: float) -> None:
-        self.session = session
-        loop = asyncio.get_running_loop()
-        self.late = loop.call_later(timeout, session.hang_up, "it joins no namespace")
-        self._asks = -math.inf
-        self._unread: Unread | None = None
-
-    def may_ask(self, burst: int) -> bool:
-        """Count that it asks to be let in: it may once a second, and some times at once."""
-        now = time.monotonic()
-        self._asks = max(self._asks, now) + 1
-        return self._asks <= now + burst
-
-    def take(self, data: str | bytes, longest: int) -> Unread | None:
-        """Return a packet once it is whole.
-
-        Args:
-            data: Its text, or an attachment.
-            longest: How many bytes its attachments may take in memory.
-        """
-        unread = self._unread
-        if unread:
-            unread.attach(data, longest)
-        else:
-            unread = Unread(data)
-            if unread.kind != packet.CONNECT and self._asks < 0:
-                raise ProtocolError("The first packet must be a CONNECT.")
-        self._unread = unread if unread.missing else None
-        return None if unread.missing else unread
+    async def _hand_on(self, eio_sid: str, kind: int, data: Any, received: Unread) -> None:
+        """Let python-socketio deal with a packet; what its handlers raise ends only a CONNECT."""
+        try:
+            await self._received(eio_sid, Packet(kind, data, received.namespace, received.id))
+        except Exception:
+            if kind in (packet.CONNECT, packet.DISCONNECT):
+                raise
+            self.logger.exception("A handler failed")
