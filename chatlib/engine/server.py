@@ -15,6 +15,7 @@ from chatlib.engine.engine import Engine
 from chatlib.engine.fanout import Fanout
 from chatlib.engine.packets import MalformedError, Packet, ProtocolError, Unread
 from chatlib.engine.session import Session
+from chatlib.private_names import check
 
 
 @dataclass(slots=True)
@@ -57,6 +58,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
     ) -> None:
         packet_class = type("Packet", (Packet,), {"json": json}) if json else Packet
         super().__init__(client_manager or Fanout(), serializer=packet_class, **options)
+        check(self, self.eio, self.manager)
         self.connect_timeout = connect_timeout
         self.connect_burst = connect_burst
         self.auth_size = auth_size
@@ -71,6 +73,11 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
 
     def _engineio_server_class(self) -> type[Engine]:
         return self.engine_class
+
+    async def shutdown(self) -> None:
+        """Stop; what the manager has running in the background starts again with the server."""
+        await super().shutdown()
+        self.manager_initialized = False
 
     def refusal(self, sid: str, size: int) -> Any:  # noqa: ARG002
         """Return the answer to an event that is not to be read; None if it is, for a subclass.
