@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 
 import socketio
 from aiohttp import hdrs, web
-from multidict import CIMultiDict
 
 from chatlib.connections import AT_ONCE, Connection, Connections
 
@@ -90,13 +89,14 @@ class WebServer:
             return
         self._stop_listening()
         self._is_stopping = True
-        goodbyes = self._goodbyes()
+        # Each waits for its goodbye to be sent, which a client that hangs never lets happen.
+        eio = self._io.eio
+        goodbyes = [asyncio.create_task(eio.disconnect(sid)) for sid in eio.sockets]
         await self.connections.close(GRACE)
-        goodbyes += self._goodbyes()  # who came meanwhile, over a connection that was still open
         await cancel([*goodbyes, *self._requests])
         await self._io.shutdown()
         await self._runner.cleanup()
-        self._io.eio.sockets.clear()
+        eio.sockets.clear()
 
     async def _listen(self, host: str, port: int) -> None:
         self._hosts = _hosts(host, self._io.eio.cors_allowed_origins)
@@ -139,11 +139,6 @@ class WebServer:
                 )
                 return web.Response(status=403, text=_OTHER_HOST)
         return await handler(request)
-
-    def _goodbyes(self) -> list[asyncio.Task[None]]:
-        # Each waits for its goodbye to be sent, which a client that hangs never lets happen.
-        eio = self._io.eio
-        return [asyncio.create_task(eio.disconnect(sid)) for sid in eio.sockets]
 
 
 def is_loopback(host: str) -> bool:
@@ -189,22 +184,11 @@ async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
 def application(io: socketio.AsyncServer) -> web.Application:
     """Return an aiohttp application that serves ``io``, a line for people and one for monitors."""
     longest = io.eio.max_http_buffer_size
-    app = web.Application(middlewares=[_without_compression], client_max_size=longest)
+    app = web.Application(client_max_size=longest)
     app.router.add_get("/", _index)
     app.router.add_get("/health", _health)
     io.attach(app)
     return app
-
-
-@web.middleware
-async def _without_compression(request: web.Request, handler: _Handler) -> web.StreamResponse:
-    # Browsers offer permessage-deflate and aiohttp accepts: four times the memory for a connection,
-    # and a third less throughput, to save bytes that a chat does not send.
-    if hdrs.SEC_WEBSOCKET_EXTENSIONS in request.headers:
-        headers = CIMultiDict(request.headers)
-        del headers[hdrs.SEC_WEBSOCKET_EXTENSIONS]
-        request = request.clone(headers=headers)
-    return await handler(request)
 
 
 async def _index(request: web.Request) -> web.Response:  # noqa: ARG001
