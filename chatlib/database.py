@@ -8,7 +8,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Sequence
-from itertools import chain, takewhile
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,8 +16,7 @@ from chatlib.messages import Audience
 
 # How many rows a page has, and how many are removed at once: both take a few milliseconds.
 PAGE = 100
-_AT_ONCE = 200
-_BYTES_AT_ONCE = 500_000
+_AT_ONCE = 100
 
 # SQLite keeps these numbers in the head of the file. The first tells a history from other
 # databases, the second tells how its tables look.
@@ -102,9 +101,7 @@ class Row(NamedTuple):
 class Database:
     """The rows of a history, in a file that no other program can write to meanwhile.
 
-    Args:
-        path: The file; ``":memory:"`` for rows that end with the process.
-        factory: The class of the connection, as for `sqlite3.connect`.
+    Its arguments are those of `History`.
 
     Attributes:
         last: The id of the last row that there ever was.
@@ -119,18 +116,13 @@ class Database:
         self.last = self.removed = 0
 
     def open(self) -> None:
-        """Open the file, or make it; bring one of an older version up to date.
-
-        Raises:
-            sqlite3.Error: It cannot be opened, is not a history, or damaged, or another server
-                has it open.
-        """
+        """Open the file, or make it; bring one of an older version up to date."""
         if self._file:
             _make_private(self._file)
         self._connection = sqlite3.connect(
             self._file or ":memory:", timeout=0, isolation_level=None, factory=self._factory
         )
-        self._prepare(self._connection)
+        self._prepare()
         [[self.last, self.removed]] = self._execute(_LAST)
         self._files = self._identify()
 
@@ -140,18 +132,14 @@ class Database:
             self._connection.close()
 
     def insert(self, rows: Sequence[Row]) -> None:
-        """Add rows: all of them, on the disk, or none.
-
-        Raises:
-            sqlite3.Error: They cannot be kept.
-        """
+        """Add rows: all of them, on the disk, or none."""
         now = int(time.time())
         values = [value for row in rows for value in (*row, now)]
         self._check_files()
         # One statement is one transaction: one wait for the disk, and one for Python's lock.
         self._execute(_INSERT + ", ".join([_VALUES] * len(rows)), values)
-        self._check_files()
         self.last = rows[-1].id
+        self._check_files()
 
     def with_keys(self, names: Sequence[tuple[bytes, bytes | None]]) -> list[Row]:
         """Return the rows that have one of these pairs of sender and key."""
@@ -167,34 +155,27 @@ class Database:
             until: The last id.
         """
         ids = [number for [number] in self._execute(_PAGE, _given(rooms, after, until))]
-        listed = ", ".join(map(str, ids))
-        try:
-            found = self._execute(f"{_SELECT} WHERE id IN ({listed})")
-        except sqlite3.DatabaseError as error:
-            if type(error) is not sqlite3.DatabaseError:  # such as one that may not come again
-                raise
-            found = [row for number in ids for row in self._row_if_readable(number)]
-        rows = {row[0]: Row(*row) for row in found}
+        rows = {row[0]: Row(*row) for row in self._rows(ids)}
         return [(number, rows.get(number)) for number in ids]
 
-    def beyond(self, rooms: Sequence[bytes], after: int, until: int, bound: int) -> int | None:
-        """Return the newest id of what was missed that is beyond a bound, if any is.
+    def beyond(
+        self, rooms: Sequence[bytes], after: int, until: int, bound: int, most: int
+    ) -> tuple[int, int]:
+        """Return after which id no more than ``bound`` were missed, and how many up to there.
 
         Args:
             rooms: As for `page`.
             after: As for `page`.
             until: As for `page`.
-            bound: How many come after that id.
+            bound: How many may come after that id.
+            most: How far to count.
         """
-        found = self._execute(_BEYOND, _given(rooms, after, until) | {"bound": bound})
-        return found[0][0] if found else None
+        for [start] in self._execute(_BEYOND, _given(rooms, after, until) | {"bound": bound}):
+            [[count]] = self._execute(_COUNT, _given(rooms, after, start) | {"most": most})
+            return start, count
+        return after, 0
 
-    def count(self, rooms: Sequence[bytes], after: int, until: int, most: int) -> int:
-        """Return how many rows were missed, or ``most`` if more were; the rest as for `page`."""
-        [[count]] = self._execute(_COUNT, _given(rooms, after, until) | {"most": most})
-        return int(count)
-
-    def remove_some(self, before: float | None, keep_bytes: int | None) -> bool:
+    def remove_some(self, before: float, keep_bytes: float) -> bool:
         """Remove some of the oldest rows if they are too old, or all take too much room.
 
         Args:
@@ -205,28 +186,21 @@ class Database:
             Whether any were removed, so that there may be more.
         """
         [[used]] = self._execute(_USED)
-        too_much = keep_bytes is not None and used > keep_bytes
-        oldest = self._execute(_OLDEST)
-        old = [*takewhile(lambda row: too_much or (before and row[1] < before), oldest)]
-        if not old:
-            return False
-        until, room = 0, _BYTES_AT_ONCE
-        for number, _, size in old:
-            if until and size > room:
+        until, too_much = 0, used - keep_bytes
+        for number, kept_at, size in self._execute(_OLDEST):
+            if kept_at >= before and too_much <= 0:
                 break
-            until, room = number, room - size
-        self._execute("BEGIN IMMEDIATE")
-        try:
+            until, too_much = number, too_much - size
+        if not until:
+            return False
+        with self._connected:
+            self._execute("BEGIN IMMEDIATE")
             self._execute("DELETE FROM messages WHERE id <= ?", (until,))
             self._execute("UPDATE removed SET until = ?", (until,))
-            self._execute("COMMIT")
-        except BaseException:
-            self._roll_back()
-            raise
         self.removed = until
         return True
 
-    def _prepare(self, connection: sqlite3.Connection) -> None:
+    def _prepare(self) -> None:
         # Before anything else: from then on, what locks the file locks it until it is closed.
         self._execute("PRAGMA locking_mode = EXCLUSIVE")
         [[tables]] = self._execute(_TABLES)
@@ -240,41 +214,36 @@ class Database:
         if found != "ok":
             raise sqlite3.DatabaseError(f"file is damaged: {found.splitlines()[-1]}")
         add_times = _ADD_TIMES.format(int(time.time())) if tables and version < 1 else ""
-        connection.executescript(_SCHEMA.format(add_times=add_times))
+        self._connected.executescript(_SCHEMA.format(add_times=add_times))
 
     def _execute(self, statement: str, given: Any = ()) -> list[Any]:
+        return self._connected.execute(statement, given).fetchall()
+
+    @property
+    def _connected(self) -> sqlite3.Connection:
         if not self._connection:
             raise sqlite3.ProgrammingError("The history is closed.")
-        return self._connection.execute(statement, given).fetchall()
+        return self._connection
 
-    def _roll_back(self) -> None:
-        with contextlib.suppress(sqlite3.Error):  # some failures have rolled back by themselves
-            self._execute("ROLLBACK")
-
-    def _row_if_readable(self, number: int) -> list[Any]:
+    def _rows(self, ids: Sequence[int]) -> list[Any]:
+        """Return the rows with these ids, but those that cannot be read."""
         try:
-            return self._execute(f"{_SELECT} WHERE id = ?", (number,))
+            return self._execute(f"{_SELECT} WHERE id IN ({', '.join(map(str, ids))})")
         except sqlite3.DatabaseError as error:
-            if type(error) is not sqlite3.DatabaseError:
+            if type(error) is not sqlite3.DatabaseError:  # the next time, the disk may do better
                 raise
-            return []
-
-    def _identify(self) -> list[Any]:
-        """Return what tells the database's files from others of their names."""
-        found: list[Any] = []
-        for file in (self._file, Path(f"{self._file}-wal")) if self._file else ():
-            try:
-                status = file.stat()
-            except OSError:
-                found.append(None)
-            else:
-                found.append((status.st_dev, status.st_ino))
-        return found
+            return [row for each in ids for row in self._rows([each])] if len(ids) > 1 else []
 
     def _check_files(self) -> None:
         """Raise an error if what is written now would be lost with the last process to have it."""
         if self._identify() != self._files:
             raise sqlite3.OperationalError("file was removed or replaced while it was open")
+
+    def _identify(self) -> list[Any]:
+        """Return what tells the database's files from others of their names."""
+        files = (self._file, Path(f"{self._file}-wal")) if self._file else ()
+        found = [file.stat() for file in files if file.exists()]
+        return [(status.st_dev, status.st_ino) for status in found]
 
 
 def _make_private(file: Path) -> None:

@@ -7,6 +7,7 @@ to say what somebody has missed.
 import asyncio
 import json
 import logging
+import math
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
@@ -140,8 +141,8 @@ class History:
                 raise ValueError(f"{name} must be more than 0.")
         self.path = path
         self.bound = bound
-        self._keep_days = keep_days
-        self._keep_bytes = keep_bytes
+        self._keep_days = math.inf if keep_days is None else keep_days
+        self._keep_bytes = math.inf if keep_bytes is None else keep_bytes
         self._factory = factory
         self._database = Database(path, factory)
         self._thread: ThreadPoolExecutor | None = None
@@ -223,7 +224,7 @@ class History:
             await self._end_thread()
             raise
         self._last_at_opening = database.last
-        if self._keep_days is not None or self._keep_bytes is not None:
+        if min(self._keep_days, self._keep_bytes) < math.inf:
             self._retention = asyncio.create_task(self._remove_old(), name="chatlib retention")
 
     async def _run(self, work: Callable[[], _Result]) -> _Result:
@@ -245,7 +246,7 @@ class History:
             await asyncio.sleep(_RETENTION_PAUSE if more else _RETENTION_INTERVAL)
 
     async def _remove_some(self) -> bool:
-        before = None if self._keep_days is None else time.time() - self._keep_days * _DAY
+        before = time.time() - self._keep_days * _DAY
         try:
             return await self._run(lambda: self._database.remove_some(before, self._keep_bytes))
         except sqlite3.Error as error:
@@ -285,14 +286,11 @@ class History:
         self, rooms: Sequence[bytes], after: int, until: int
     ) -> tuple[int, Gap | None]:
         heard = after if after <= self._database.last else 0
-        start = max(heard, self._database.removed)
-        missed = 0
-        if beyond := self._database.beyond(rooms, start, until, self.bound):
-            missed = self._database.count(rooms, start, beyond, COUNTED + 1)
-            start = beyond
+        first = max(heard, self._database.removed)
+        start, missed = self._database.beyond(rooms, first, until, self.bound, COUNTED + 1)
         if start == heard:
             return start, None
-        more = missed > COUNTED or heard < self._database.removed
+        more = missed > COUNTED or heard < first
         return start, Gap(after, min(missed, COUNTED), more)
 
     def _missed(self, rooms: Sequence[bytes], after: int, until: int) -> Page:
