@@ -93,8 +93,12 @@ class Server:
     @property
     def transports(self):
         """The connections that are open, of whatever kind."""
-        connections = self.web._connections()
-        return [each.transport for each in connections if each.transport]
+        return [each.transport for each in self.web.connections if each.transport]
+
+    @property
+    def unread(self):
+        """How many bytes wait in memory for each client, before they are handed over."""
+        return [session._size for session in self.chat.io.eio.sockets.values()]
 
     @property
     def ghosts(self):
