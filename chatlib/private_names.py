@@ -42,7 +42,7 @@ PRIVATE_NAMES = {
         "uses_binary_events",
     ],
     ("socketio", "AsyncClient"): ["connected", "eio", "handlers", "namespace_handlers"],
-    ("engineio", "AsyncServer"): ["handlers", "ping_interval_grace_period", "sockets"],
+    ("engineio", "AsyncServer"): ["handlers", "sockets"],
     ("engineio", "AsyncClient"): ["handlers", "ws"],
     ("IPython", "InteractiveShell"): ["InteractiveTB"],
 }

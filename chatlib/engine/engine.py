@@ -47,7 +47,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
         background_tasks: What `start_background_task` has started, and has not ended.
 
     Raises:
-        ValueError: An option is not supported.
+        TypeError, ValueError: An option is not supported.
     """
 
     session_class: type[Session] = Session
@@ -63,6 +63,8 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
     ) -> None:
         for name in filter(options.get, _MISSING):
             raise ValueError(f"The engine does not support {name}.")
+        if isinstance(options.get("ping_interval"), tuple):
+            raise TypeError("ping_interval is a number of seconds here, without a grace.")
         if options.setdefault("async_mode", "aiohttp") != "aiohttp":
             raise ValueError("The engine is for aiohttp.")
         super().__init__(**options)
@@ -204,11 +206,10 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
 
     def _handshake(self, sid: str, *, is_socket: bool) -> str:
         can_upgrade = self.allow_upgrades and not is_socket and "websocket" in self.transports
-        interval = self.ping_interval + self.ping_interval_grace_period
         handshake = {
             "sid": sid,
             "upgrades": ["websocket"] if can_upgrade else [],
-            "pingInterval": round(interval * 1000),
+            "pingInterval": round(self.ping_interval * 1000),
             "pingTimeout": round(self.ping_timeout * 1000),
             "maxPayload": self.max_http_buffer_size,
         }

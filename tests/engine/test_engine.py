@@ -19,8 +19,12 @@ class TestOptions:
     )
     def test_that_it_does_not_have_are_refused(self, option):
         [name] = option
-        with pytest.raises(ValueError, match=f"^The engine does not support {name}.$"):
+        with pytest.raises(ValueError, match=f"The engine does not support {name}"):
             Engine(**option)
+
+    def test_of_a_grace_for_pings_are_refused(self):
+        with pytest.raises(TypeError, match="^ping_interval is a number of seconds here"):
+            Engine(ping_interval=(25, 5))
 
     def test_for_another_server_than_aiohttp_are_refused(self):
         with pytest.raises(ValueError, match="aiohttp"):

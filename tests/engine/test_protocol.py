@@ -30,10 +30,6 @@ class TestHandshake:
                 "maxPayload": 1_000_000,
             }
 
-    async def test_tells_the_interval_with_its_grace(self):
-        async with engine(ping_interval=(0.3, 0.1)) as server:
-            assert (await server.handshake())["pingInterval"] == 400
-
     @pytest.mark.parametrize(
         ("query", "code", "why"),
         [
