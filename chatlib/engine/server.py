@@ -62,6 +62,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
         self.connect_timeout = connect_timeout
         self.connect_burst = connect_burst
         self.auth_size = auth_size
+        self._has_run = self._restarts = False
         self._clients: dict[str, _Client] = {}
         # What python-socketio does with what has been looked at here.
         self._opened = self.eio.handlers["connect"]
@@ -77,7 +78,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
     async def shutdown(self) -> None:
         """Stop; what the manager has running in the background starts again with the server."""
         await super().shutdown()
-        self.manager_initialized = False
+        self._restarts = self._has_run
 
     def refusal(self, sid: str, size: int) -> Any:  # noqa: ARG002
         """Return the answer to an event that is not to be read; None if it is, for a subclass.
@@ -117,6 +118,9 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
             self.connect_timeout, session.hang_up, "it joins no namespace"
         )
         self._clients[eio_sid] = _Client(session, late)
+        if self._restarts:  # python-socketio does so once alone
+            self.manager.initialize()
+        self._has_run, self._restarts = True, False
         await self._opened(eio_sid, environ)
 
     async def _close(self, eio_sid: str, reason: str) -> None:
