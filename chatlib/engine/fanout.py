@@ -11,7 +11,7 @@ from socketio import packet
 
 # After so many bytes, of which each recipient counts as some, an emission lets others run: what is
 # emitted in a loop would all wait in memory, where not much may wait for one client.
-_TURN, _RECIPIENT = 65_536, 32
+_TURN, _RECIPIENT = 262_144, 32
 
 
 class Fanout(socketio.AsyncManager):  # type: ignore[misc]
