@@ -36,7 +36,7 @@ for client in (alice, bob, carol):
         Line(
             'carol.call("message", {"user": "2"})',
             heard=["bob", "bob-2"],
-            why='user_room makes "user:2" of 2 and of "2", and whoever sends is skipped.',
+            why='The user is "user:2" for 2 and for "2", and whoever sends is skipped.',
         ),
         Line(
             'bob.call("message", {"user": 1, "room": "tea"})',

@@ -33,8 +33,8 @@ async def _seen(answer: Callable[..., Any], stage: Stage, scene: _Seen) -> None:
 
     async def see(client: Any, message: dict[str, Any], who: str, by: Iterable[str]) -> None:
         rooms = (
-            "All sockets of a user are in the room that user_room makes of the userId; a socket "
-            "without one has only its id."
+            "All sockets of a user are in the room read_user(userId).room; a socket without a "
+            "userId has only its id."
         )
         await client.emit("seen", message)
         await expect(
@@ -84,7 +84,7 @@ def answer(io):
         "from has no userId? One of the two needs a prefix, the other another field."
     ),
     solution_text="""
-from chatlib.messages import address_of_room, user_room
+from chatlib.messages import read_group_or_socket, read_user
 
 
 def answer(io):
@@ -92,14 +92,14 @@ def answer(io):
     async def seen(sid, message):
         writer = message["from"]
         if "userId" in writer:
-            room = user_room(writer["userId"])
+            to = read_user(writer["userId"])
         else:
-            room = address_of_room(writer["id"])
-        await io.emit("seen", message["text"], to=room)
+            to = read_group_or_socket(writer["id"])
+        await io.emit("seen", message["text"], to=to.room)
 """,
     praise=(
         "Each kind of address has its room, and nothing is left that could be None. "
-        "user_room and address_of_room also refuse what a forged from could bring."
+        "read_user and read_group_or_socket also refuse what a forged from could bring."
     ),
     play=_seen,
     scenes=(

@@ -5,7 +5,6 @@ from typing import Any
 
 import socketio
 
-from chatlib.answers import Answers
 from chatlib.lab.exercises.exercise import Stage
 from chatlib.lab.exercises.stage import NothingCameError
 from chatlib.lab.trace import Packet
@@ -18,6 +17,12 @@ def chat() -> socketio.AsyncServer:
     return ChatServer().io
 
 
+def chat_of(stage: Stage) -> ChatServer:
+    """Return the chat whose server is on a stage."""
+    found: ChatServer = stage.io.handlers["/"]["disconnect"].__self__
+    return found
+
+
 async def expect(
     stage: Stage, after: str, event: str, *, by: Iterable[str], data: Any, rooms: str
 ) -> None:
@@ -25,16 +30,22 @@ async def expect(
     try:
         await stage.expect(after, event, by=by, data=data)
     except NothingCameError as error:
-        handlers = stage.io.handlers["/"]
-        for_all = getattr(handlers["*"], "__func__", None)
-        if event not in handlers and for_all is Answers.answer:  # it precedes those of a class
-            stage.fail(
-                f'No handler for "{event}" is registered by io.on, so the chat\'s own handler for '
-                f'"*" refused it.'
-            )
+        if not _has_handler(stage, event):
+            stage.fail(f'No handler for "{event}" is registered, so the chat refused it.')
         if rooms and str(error).endswith("Nobody did."):
             stage.fail(f"{error} {rooms}")
         raise
+
+
+def _has_handler(stage: Stage, event: str) -> bool:
+    handlers, found = stage.io.handlers["/"], chat_of(stage)
+    if event in handlers or handlers["*"] != found.answers.answer:
+        return True
+    try:
+        found.event(event)(lambda _sid, _data: None)
+    except ValueError:  # it has one
+        return True
+    return False
 
 
 async def sent_by(stage: Stage, client: Any) -> list[Packet]:

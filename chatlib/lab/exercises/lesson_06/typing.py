@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chatlib.lab.exercises.exercise import Exercise, Stage, run
-from chatlib.lab.exercises.lesson_06.shared import chat, expect
+from chatlib.lab.exercises.lesson_06.shared import chat, chat_of, expect
 from chatlib.lab.trace import Packet
 from chatlib.lab.words import enumerated
 
@@ -23,7 +23,7 @@ class _Groups:
 
 
 async def _typing(answer: Callable[..., Any], stage: Stage, scene: _Groups) -> None:
-    await run(answer, stage.io)
+    await run(answer, chat_of(stage))
     typist, phone = await stage.join(scene.typist, "phone", auth={"userId": scene.typist})
     outsider = await stage.join(scene.outsider, auth={"userId": scene.group})
     members = [await stage.join(name) for name in scene.members]
@@ -37,7 +37,7 @@ async def _typing(answer: Callable[..., Any], stage: Stage, scene: _Groups) -> N
 
     async def type_in(client: Any, group: Any, inside: set[str]) -> None:
         again = " again" if client in typed else ""
-        rooms = "The members of a group are in the room that group_room makes of its name."
+        rooms = "The members of a group are in the room read_group(name).room."
         await client.emit("typing", group)
         await expect(
             stage,
@@ -86,23 +86,23 @@ def _typed(found: Iterable[Packet]) -> set[tuple[str, Any]]:
 EXERCISE = Exercise(
     number="06.1",
     starter="""
-def answer(io):
-    @io.on("typing")
+def answer(chat):
+    @chat.event("typing")
     async def typing(sid, group):
         ...
 """,
     hint_text=(
         "ChatServer.message does the same for a message with a room: to= and skip_sid=. "
-        "The room of a group is what group_room makes of its name."
+        "The server is chat.io, and the room of a group is read_group(name).room."
     ),
     solution_text="""
-from chatlib.messages import group_room
+from chatlib.messages import read_group
 
 
-def answer(io):
-    @io.on("typing")
+def answer(chat):
+    @chat.event("typing")
     async def typing(sid, group):
-        await io.emit("typing", group, to=group_room(group), skip_sid=sid)
+        await chat.io.emit("typing", group, to=read_group(group).room, skip_sid=sid)
 """,
     praise="The members but the one who types: in JavaScript, socket.to(group).emit.",
     play=_typing,

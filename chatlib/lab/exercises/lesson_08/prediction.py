@@ -30,8 +30,8 @@ async def note(data):
         Line(
             'alice.call("message", {"key": "k", "text": "ho"})',
             heard=[],
-            why="The server knows this key of hers: it answers, and delivers nothing, whatever "
-            "the text is.",
+            why="The server knows this key of hers, with another text: it answers with an error, "
+            "and delivers nothing.",
         ),
         Line(
             'carol.call("message", {"key": "k", "text": "hi"})',
