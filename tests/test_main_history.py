@@ -1,17 +1,21 @@
 """``python -m chatlib`` with ``--history``, ``--passcode``, ``--secret`` and ``--open``."""
 
+import asyncio
+import contextlib
+import itertools
 import signal
 import sqlite3
 import sys
 
 import pytest
+from socketio.exceptions import SocketIOError
 
 from chatlib.__main__ import chat_server, hidden, parser
 from chatlib.history import History
 from chatlib.identity import Passcode, Trusting
 from support.clients import PlainClients, flush
 from support.servers import why_refused
-from support.waiting import TIMEOUT, eventually
+from support.waiting import PATIENCE, TIMEOUT, eventually
 
 CODE = "green tea"
 
@@ -103,6 +107,38 @@ class TestHistory:
         assert second.lines == []
         [line] = second.errors
         assert line == f"chatlib cannot keep a history in {file}: database is locked"
+
+    @pytest.mark.slow
+    @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal")
+    async def test_a_signal_in_the_middle_of_a_flood_loses_nothing_that_was_acknowledged(
+        self, run, tmp_path
+    ):
+        file = tmp_path / "chat.db"
+        connect = await run("--history", str(file))
+        acknowledged = {}
+
+        async def flood(sender, client):
+            acknowledged[sender] = []
+            with contextlib.suppress(SocketIOError):
+                for n in itertools.count():
+                    answer = await client.call("message", {"by": sender, "n": n}, timeout=TIMEOUT)
+                    if answer["ok"]:
+                        acknowledged[sender].append(answer["id"])
+
+        clients = [await connect() for _ in range(20)]
+        floods = [asyncio.create_task(flood(*each)) for each in enumerate(clients)]
+        await eventually(lambda: sum(map(len, acknowledged.values())) > 200, PATIENCE)
+        connect.command.signal(signal.SIGTERM)
+        assert await connect.command.ended() == 0
+        for each in floods:
+            each.cancel()
+        await asyncio.gather(*floods, return_exceptions=True)
+        with contextlib.closing(sqlite3.connect(file)) as database:
+            kept = {number for (number,) in database.execute("SELECT id FROM messages")}
+        for numbers in acknowledged.values():
+            assert numbers == sorted(numbers)
+            assert kept.issuperset(numbers)
+        assert connect.command.errors == []
 
     def test_no_name_is_one_line(self, fails):
         assert fails("--history", "") == "--history needs the name of a file."
