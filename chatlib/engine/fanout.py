@@ -9,9 +9,9 @@ from typing import Any
 import socketio
 from socketio import packet
 
-# After so many bytes, of which each recipient counts as some, an emission lets others run: what is
-# emitted in a loop would all wait in memory, where not much may wait for one client.
-_TURN, _RECIPIENT = 262_144, 32
+# So many bytes may be emitted in a row, of which each recipient counts as some; then others run. Or
+# what is emitted in a loop would all wait in memory, where not much may wait for one client.
+_TURN, _RECIPIENT = 262_144, 16
 
 
 class Fanout(socketio.AsyncManager):  # type: ignore[misc]
@@ -26,7 +26,7 @@ class Fanout(socketio.AsyncManager):  # type: ignore[misc]
         self._asked: dict[
             str, tuple[itertools.count[int], dict[int | None, Callable[..., Any]]]
         ] = {}
-        self._sent = 0
+        self._emitted = 0
 
     async def emit(
         self,
@@ -45,8 +45,10 @@ class Fanout(socketio.AsyncManager):  # type: ignore[misc]
         arguments = list(data) if isinstance(data, tuple) else [] if data is None else [data]
         frames = [] if callback else self._frames([event, *arguments], namespace)
         skipped = skip_sid if isinstance(skip_sid, list) else [skip_sid]
+        sockets = self.server.eio.sockets
+        recipients = 0
         for sid, eio_sid in self.get_participants(namespace, to or room):
-            if sid in skipped or not (session := self.server.eio.sockets.get(eio_sid)):
+            if sid in skipped or not (session := sockets.get(eio_sid)):
                 continue
             if callback:
                 numbers, callbacks = self._asked.setdefault(sid, (itertools.count(1), {}))
@@ -54,11 +56,16 @@ class Fanout(socketio.AsyncManager):  # type: ignore[misc]
                 frames = self._frames([event, *arguments], namespace, number)
             for frame in frames:
                 session.send(frame)
-            self._sent += _RECIPIENT
-        self._sent += sum(map(len, frames))
-        if self._sent > _TURN:
-            self._sent = 0
+            recipients += 1
+        if not self._emitted:
+            asyncio.get_running_loop().call_soon(self._begin_turn)
+        self._emitted += sum(map(len, frames)) + recipients * _RECIPIENT
+        if self._emitted > _TURN:
+            self._emitted = 0
             await asyncio.sleep(0)
+
+    def _begin_turn(self) -> None:
+        self._emitted = 0
 
     def _frames(self, data: list[Any], namespace: str, number: int | None = None) -> list[bytes]:
         encoded = self.server.packet_class(packet.EVENT, data, namespace, number).encode()
