@@ -17,6 +17,9 @@ POLLING, WEBSOCKET = (
     f"/socket.io/?EIO=4&transport={transport}" for transport in ("polling", "websocket")
 )
 
+# The frame that closes a WebSocket, with a code of 1000 or a little more, and perhaps a reason.
+_CLOSE = re.compile(rb"\x88[\x02-\x7d]\x03[\xe8-\xff]", re.DOTALL)
+
 
 class RawClient:
     """A WebSocket of Engine.IO: sends any frame, and notes every frame that comes."""
@@ -131,7 +134,7 @@ class WireClient:
         """Read, and forget, all that comes before the server closes the connection."""
         with contextlib.suppress(ConnectionError):
             while data := await self.reader.read(65_536):
-                if b"\x88\x02\x03\xe8" in data[-64:]:  # closed, normally
+                if _CLOSE.search(data[-200:]):
                     return
 
     async def close(self):
