@@ -4,7 +4,7 @@ from support.mutant_checks import Mutant, check_notices, check_passes
 
 pytestmark = pytest.mark.slow
 LESSON = "06_the_whole_server.ipynb"
-FIRST_TAB = '[tab for tab, _ in self._io.manager.get_participants("/", message.audience)][:1]'
+FIRST_TAB = '[tab for tab, _ in self._io.manager.get_participants("/", message.to.room)][:1]'
 MUTANTS = {
     "welcome is dropped": Mutant(
         "server.py",
@@ -13,21 +13,27 @@ MUTANTS = {
     ),
     "broadcast reaches the newcomer too": Mutant(
         "server.py",
-        'f"{sid} joined the server", to=EVERYONE, skip_sid=sid)',
-        'f"{sid} joined the server", to=EVERYONE)',
+        'f"{sid} joined the server", to=EVERYONE.room, skip_sid=sid)',
+        'f"{sid} joined the server", to=EVERYONE.room)',
     ),
     "the sender is not excluded from a room": Mutant(
         "server.py",
-        "to=to.room, skip_sid=sid)",
-        "to=to.room)",
+        '"single-message", data, to=to, skip_sid=sid)',
+        '"single-message", data, to=to, skip_sid=sid if to.kind == "user" else None)',
     ),
-    "a room message goes to everyone": Mutant("server.py", "to=to.room,", "to=EVERYONE,"),
+    "a room message goes to everyone": Mutant(
+        "messages.py",
+        'else Audience("group", text)',
+        "else EVERYONE",
+    ),
     "join-room does nothing": Mutant(
         "server.py",
         "await self.delivery.let_in(sid, [group], offset)",
         "pass",
     ),
-    "leave-room does nothing": Mutant("server.py", "await self.io.leave_room(sid, group)", "pass"),
+    "leave-room does nothing": Mutant(
+        "server.py", "await self.io.leave_room(sid, group.room)", "pass"
+    ),
     "a direct message reaches only one of two tabs": Mutant(
         "delivery.py",
         "to=message.rooms,",
@@ -40,10 +46,10 @@ MUTANTS = {
     ),
     "a direct message comes back to the tab that it was written in": Mutant(
         "server.py",
-        "to=to.user, skip_sid=sid)",
-        "to=to.user)",
+        '"single-message", data, to=to, skip_sid=sid)',
+        '"single-message", data, to=to, skip_sid=None if to.kind == "user" else sid)',
     ),
-    "others is ignored": Mutant("server.py", "if to.others:", "if False:"),
+    "others is ignored": Mutant("server.py", "if others:", "if False:"),
     "from is taken from the client": Mutant(
         "server.py",
         'data | {"from": self.members[sid].sender}',
@@ -51,14 +57,14 @@ MUTANTS = {
     ),
     "the acknowledgement is missing": Mutant(
         "answers.py",
-        "return await handler(server, sid, data[0])",
-        "await handler(server, sid, data[0])",
+        'return {"ok": True, **(await self._handle(event, sid, data) or {})}',
+        "await self._handle(event, sid, data)",
     ),
     "bad input is not answered": Mutant("answers.py", "return refused(str(error))", "return None"),
     "an unknown event is not answered": Mutant(
-        "server.py",
-        'return refused(f"There is no such event',
-        'return print(f"There is no such event',
+        "answers.py",
+        'raise BadInputError(f"There is no such event here; there are {known}.")',
+        "return None",
     ),
     "a group may be named like a socket": Mutant(
         "messages.py", "if is_socket_id(text):", "if False:"

@@ -14,7 +14,7 @@ MUTANTS = {
         "answers.py", SENTENCE, 'refused(str(__import__("sys").exception()))'
     ),
     "an error in a handler is not logged": Mutant(
-        "answers.py", 'logger.exception("The handler %s failed", handler.__name__)', "pass"
+        "answers.py", 'logger.exception("The handler of %s failed", event)', "pass"
     ),
     "too many arguments are not noticed": Mutant(
         "answers.py", "if len(data) != 1:", "if not data:", sign="TypeError"
