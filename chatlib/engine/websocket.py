@@ -69,7 +69,8 @@ class WebSocket:
         # WebSocket closed as well, waits for half a minute.
         code = WSCloseCode.POLICY_VIOLATION if why else WSCloseCode.OK
         reason = why.encode()[:_LONGEST_REASON].decode(errors="ignore").encode()
-        await self.response.close(code=code, message=reason)
+        if not self._transport.is_closing():
+            await self.response.close(code=code, message=reason)
 
     def cut(self) -> None:
         """Close the connection at once."""
