@@ -16,7 +16,9 @@ logger = logging.getLogger("chatlib")
 # How many messages may share one wait for the disk.
 _BATCH = 400
 _NOT_KEPT = "The message was not kept: the server cannot write to its history."
-# How much shorter than the last wait for the disk a pause before the next may become.
+# How long a pause before the next wait for the disk may be, in seconds, and how much shorter than
+# the last such wait it may become.
+_LONGEST_PAUSE = 0.02
 _LEAST_PATIENCE = 1 / 16
 
 
@@ -166,13 +168,15 @@ class Delivery:
 
         Args:
             in_flight: How many messages there may be soon.
-            took: How long the last commit took; the pause is as long, or less if it was in vain.
+            took: How many seconds the last commit took; the pause is as long at most, and shorter
+                once it was in vain.
         """
-        if in_flight == 1 or len(self._waiting) >= _BATCH:
+        if in_flight == 1 or len(self._waiting) >= _BATCH or self._is_closed:
             return
         self._in_flight = min(in_flight, _BATCH)
         self._back = back = asyncio.get_running_loop().create_future()
-        timer = back.get_loop().call_later(self._patience * took, _end_wait, back)
+        pause = min(self._patience * took, _LONGEST_PAUSE)
+        timer = back.get_loop().call_later(pause, _end_wait, back)
         await back
         timer.cancel()
         paid = len(self._waiting) > 0.75 * in_flight
