@@ -8,10 +8,10 @@ from itertools import accumulate, takewhile
 from typing import TYPE_CHECKING, Any
 
 from chatlib.engine import frames
+from chatlib.engine.websocket import GOODBYE, WebSocket
 
 if TYPE_CHECKING:
     from chatlib.engine.engine import Engine
-    from chatlib.engine.websocket import WebSocket
 
 # About how many bytes a frame takes in memory besides its own.
 _OVERHEAD = 50
@@ -21,8 +21,6 @@ _PORTION = 65_536
 _PACKETS = 15
 # After so many packets of one client, others have their turn.
 _TURN = 32
-# So many seconds a client has to finish an upgrade, or to close its WebSocket, at its end.
-_GOODBYE = 1.0
 
 
 class Session:
@@ -288,7 +286,7 @@ class Session:
         else:
             self._out, self._size = [], 0
         if self._probe and not self._probe.expired():
-            self._probe.reschedule(self._engine.loop.time() + is_ours * _GOODBYE)
+            self._probe.reschedule(self._engine.loop.time() + is_ours * GOODBYE)
         self._answer_poll()
 
     def _end(self, websocket: WebSocket) -> asyncio.Task[None]:
@@ -298,7 +296,7 @@ class Session:
 
     async def _close(self, websocket: WebSocket) -> None:
         try:
-            async with asyncio.timeout(_GOODBYE):
+            async with asyncio.timeout(GOODBYE):
                 self.flush()
                 while self._out:
                     await websocket.ready()

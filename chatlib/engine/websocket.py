@@ -5,6 +5,8 @@ from typing import Any
 
 from aiohttp import WebSocketError, WSCloseCode, WSMsgType, web
 
+# So many seconds a client has to close its WebSocket, too, when the server does.
+GOODBYE = 1.0
 # The reason that a WebSocket is closed for may have so many bytes.
 _LONGEST_REASON = 123
 _FAULTS: dict[int, str] = {
@@ -24,7 +26,7 @@ class WebSocket:
     def __init__(self, request: web.Request, longest: int) -> None:
         # Without compression: it takes four times the memory, and a frame could not be shared.
         self.response: web.WebSocketResponse[Any] = web.WebSocketResponse(
-            compress=False, max_msg_size=longest
+            compress=False, max_msg_size=longest, timeout=GOODBYE
         )
         self._protocol = request.protocol
         self._transport: Any = request.transport

@@ -11,6 +11,7 @@ from support.engines import engine, packets
 from support.waiting import TIMEOUT, eventually
 
 CLIENTS, SENDS = 20, 400
+SEEDS = [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 8))]
 
 
 class Upgrading:
@@ -51,7 +52,7 @@ class Upgrading:
             self.heard.append(packet)
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", SEEDS)
 async def test_whatever_carries_it(seed):
     rng = random.Random(seed)
     async with engine() as server:
@@ -87,7 +88,7 @@ async def test_whatever_carries_it(seed):
             assert client.heard == [*sent[sid], "4end"]
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", SEEDS)
 async def test_and_clients_that_come_and_go_at_random_leave_nothing(seed):
     """They end in every state there is, while the server sends to all and ends some itself."""
     rng = random.Random(seed)

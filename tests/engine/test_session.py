@@ -27,6 +27,13 @@ async def bare(server, *lines):
             await writer.wait_closed()
 
 
+@pytest.fixture
+def briefly(monkeypatch):
+    """Give clients only a moment to close their WebSocket, as those of a test do not."""
+    for module in ("session", "websocket"):
+        monkeypatch.setattr(f"chatlib.engine.{module}.GOODBYE", 0.05)
+
+
 class TestRequests:
     @pytest.mark.parametrize(
         ("body", "why"),
@@ -162,7 +169,7 @@ class TestFrames:
         ],
         ids=range(6),
     )
-    async def test_of_no_client_end_the_session_with_a_reason(self, log, sent, why):
+    async def test_of_no_client_end_the_session_with_a_reason(self, log, briefly, sent, why):
         async with engine() as server:
             client = await server.wire()
             client.writer.write(sent)
@@ -223,7 +230,7 @@ class TestSlowReader:
                 await asyncio.sleep(0)
         return most
 
-    async def test_is_hung_up_on_once_too_much_waits(self, log):
+    async def test_is_hung_up_on_once_too_much_waits(self, log, briefly):
         async with engine(unread_bytes=self.LIMIT) as server:
             client = await self.stalled(server)
             most = await self.flood(server, server.session().sid)
@@ -252,7 +259,7 @@ class TestSlowReader:
             assert "it reads too slowly" in log()[0]
             assert (await server.get(path))[0] == 400
 
-    async def test_after_an_upgrade_is_cut_off_as_well(self, log):
+    async def test_after_an_upgrade_is_cut_off_as_well(self, log, briefly):
         async with engine(unread_bytes=self.LIMIT) as server:
             path = await server.poller()
             client = await self.stalled(server, path.replace("polling", "websocket"))
@@ -469,7 +476,7 @@ class TestHandlers:
 class TestNothingIsLeft:
     @pytest.mark.parametrize("ending", ["1", "zzz", "vanish", "disconnect"])
     @pytest.mark.parametrize("way", ["websocket", "upgraded"])
-    async def test_of_a_session_that_has_ended(self, ending, way):
+    async def test_of_a_session_that_has_ended(self, briefly, ending, way):
         gc.collect()
         gc.disable()
         try:
