@@ -17,17 +17,18 @@ from chatlib.engine.packets import MalformedError, Packet, ProtocolError, Unread
 from chatlib.engine.session import Session
 from chatlib.private_names import check
 
+# After what is refused to be read, nothing is read of the client for so many seconds: whoever goes
+# on sending is slowed down, instead of the others.
+_PAUSE, _PAUSE_PER_BYTE = 0.001, 1e-7
+
 
 @dataclass(slots=True)
 class _Client:
-    """A connection, what ends it if it joins nothing, and what of it has not come whole.
-
-    It may ask to join something once a second. Each time it does is put down for a second of its
-    own, so that the last of them tells how many have come at once.
-    """
+    """A connection, what ends it if it joins nothing, and what of it has not come whole."""
 
     session: Session
     late: asyncio.TimerHandle
+    # Each time that it asks to join counts for a second; the last of these ends then.
     last_asked: float = -math.inf
     unread: Unread | None = None
 
@@ -80,26 +81,24 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
         await super().shutdown()
         self._restarts = self._has_run
 
-    def refusal(self, sid: str, size: int) -> Any:  # noqa: ARG002
-        """Return the answer to an event that is not to be read; None if it is, for a subclass.
+    # -- What a subclass may decide
 
-        Args:
-            sid: The socket that sent it, or an acknowledgement, to which there is no answer.
-            size: How many bytes it has, with its attachments.
+    def refusal(self, sid: str, size: int) -> Any:  # noqa: ARG002
+        """Return the answer to an event of so many bytes that is not to be read; None if it is.
+
+        It is asked for an acknowledgement, too, to which there is no answer.
         """
         return None
 
     def malformed(self, sid: str, why: str) -> Any:  # noqa: ARG002
-        """Return the answer to an event that no handler can be called with, for a subclass.
-
-        Args:
-            sid: The socket that sent it.
-            why: What is wrong with it, in a sentence.
+        """Return the answer to an event that no handler can be called with.
 
         Raises:
-            ProtocolError: The connection is to end, as it does if this is not overridden.
+            ProtocolError: Its connection is to end, as it does if this is not overridden.
         """
         raise ProtocolError(why)
+
+    # -- Connections
 
     def connection(self, sid: str, namespace: str = "/") -> Session | None:
         """Return the session of a socket, if it is still here."""
@@ -109,8 +108,6 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
     def instrument(self, *_: Any, **__: Any) -> NoReturn:
         """Refuse: the admin UI looks into python-engineio's own sessions."""
         raise NotImplementedError("The admin UI cannot look into this server.")
-
-    # -- Connections
 
     async def _open(self, eio_sid: str, environ: dict[str, Any]) -> None:
         session = self.eio.sockets[eio_sid]
@@ -149,10 +146,10 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
         known = (self.handlers, self.namespace_handlers, self.namespaces)
         if self.namespaces != "*" and not any(asked.namespace in each for each in known):
             why = {"message": "Invalid namespace"}
-            await self._send(eio_sid, Packet(packet.CONNECT_ERROR, why, asked.namespace))
+            await self._send(eio_sid, packet.CONNECT_ERROR, why, asked)
             return
         auth = asked.read(self.packet_class.json.loads)
-        await self._hand_on(eio_sid, packet.CONNECT, auth, asked)
+        await self._hand_on(eio_sid, asked, auth)
         if (task := asyncio.current_task()) and task.cancelling():
             # python-socketio takes a connect handler that was cancelled for one that lets in.
             await self._forget(eio_sid)
@@ -186,22 +183,32 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
         if received.kind == packet.CONNECT:
             await self._connect(eio_sid, client, received)
         elif received.kind == packet.DISCONNECT:
-            await self._hand_on(eio_sid, packet.DISCONNECT, None, received)
+            await self._hand_on(eio_sid, received, None)
         elif sid := self._sid(eio_sid, received.namespace):  # it may have left just now
-            answer = self.refusal(sid, received.size)
-            if received.kind == packet.EVENT:
-                await self._handle(eio_sid, sid, received, answer)
-            elif answer is None:
-                await self._call_back(eio_sid, sid, received)
+            try:
+                await self._heed(eio_sid, sid, received)
+            except ProtocolError:
+                raise
+            except Exception:
+                self.logger.exception("A handler failed")
 
-    async def _handle(self, eio_sid: str, sid: str, received: Unread, answer: Any) -> None:
-        try:
-            event = [] if answer is not None else received.read_event(self.packet_class.json.loads)
-        except MalformedError as error:
-            answer, event = self.malformed(sid, str(error)), []
-        if not event:
+    async def _heed(self, eio_sid: str, sid: str, received: Unread) -> None:
+        answer = self.refusal(sid, received.size)
+        loads = self.packet_class.json.loads
+        if received.kind == packet.EVENT:
+            try:
+                if answer is None:
+                    await self._handle(eio_sid, sid, received, received.read_event(loads))
+                    return
+            except MalformedError as error:
+                answer = self.malformed(sid, str(error))
             await self._answer(eio_sid, received, answer)
-            return
+        elif answer is None and isinstance(self.manager, Fanout):
+            await self.manager.answered(sid, received.id, received.read(loads))
+        elif answer is None:
+            await self._hand_on(eio_sid, received, received.read(loads))
+
+    async def _handle(self, eio_sid: str, sid: str, received: Unread, event: list[Any]) -> None:
         handlers = self.handlers.get(received.namespace, {})
         handler, arguments = handlers.get(event[0]), [sid, *event[1:]]
         if not handler:
@@ -209,7 +216,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
         if self.async_handlers and inspect.iscoroutinefunction(handler):
             self.start_background_task(self._run, handler, arguments, eio_sid, received)
         else:
-            await self._hand_on(eio_sid, packet.EVENT, event, received)
+            await self._hand_on(eio_sid, received, event)
 
     async def _run(
         self, handler: Callable[..., Any], arguments: list[Any], eio_sid: str, received: Unread
@@ -219,29 +226,14 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
     async def _answer(self, eio_sid: str, received: Unread, answer: Any) -> None:
         if received.id is not None:
             data = list(answer) if isinstance(answer, tuple) else [] if answer is None else [answer]
-            ack = self.packet_class(packet.ACK, data, received.namespace, received.id)
-            await self._send(eio_sid, ack)
+            await self._send(eio_sid, packet.ACK, data, received)
 
-    async def _send(self, eio_sid: str, pkt: Packet) -> None:
-        encoded = pkt.encode()
+    async def _send(self, eio_sid: str, kind: int, data: Any, to: Unread) -> None:
+        encoded = self.packet_class(kind, data, to.namespace, to.id).encode()
         for part in encoded if isinstance(encoded, list) else [encoded]:
             await self.eio.send(eio_sid, part)
 
-    async def _call_back(self, eio_sid: str, sid: str, received: Unread) -> None:
-        data = received.read(self.packet_class.json.loads)
-        if not isinstance(self.manager, Fanout):
-            await self._hand_on(eio_sid, packet.ACK, data, received)
-            return
-        try:
-            await self.manager.answered(sid, received.id, data)
-        except Exception:
-            self.logger.exception("What waited for an acknowledgement failed")
-
-    async def _hand_on(self, eio_sid: str, kind: int, data: Any, received: Unread) -> None:
-        """Let python-socketio deal with a packet; what its handlers raise ends only a CONNECT."""
-        try:
-            await self._received(eio_sid, Packet(kind, data, received.namespace, received.id))
-        except Exception:
-            if kind in (packet.CONNECT, packet.DISCONNECT):
-                raise
-            self.logger.exception("A handler failed")
+    async def _hand_on(self, eio_sid: str, received: Unread, data: Any) -> None:
+        """Let python-socketio deal with a packet that has been read."""
+        read = Packet(received.kind, data, received.namespace, received.id)
+        await self._received(eio_sid, read)
