@@ -17,8 +17,8 @@ from chatlib.engine.packets import MalformedError, Packet, ProtocolError, Unread
 from chatlib.engine.session import Session
 from chatlib.private_names import check
 
-# After what is refused to be read, nothing is read of the client for so many seconds: whoever goes
-# on sending is slowed down, instead of the others.
+# After an event that is refused nothing is read of its client for so many seconds: whoever sends too
+# much is slowed down, and not the others.
 _PAUSE, _PAUSE_PER_BYTE = 0.001, 1e-7
 
 
@@ -207,6 +207,8 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
             await self.manager.answered(sid, received.id, received.read(loads))
         elif answer is None:
             await self._hand_on(eio_sid, received, received.read(loads))
+        if answer is not None:
+            await asyncio.sleep(_PAUSE + received.size * _PAUSE_PER_BYTE)
 
     async def _handle(self, eio_sid: str, sid: str, received: Unread, event: list[Any]) -> None:
         handlers = self.handlers.get(received.namespace, {})
