@@ -204,21 +204,6 @@ def read_group_or_socket(room: Any) -> Audience:
     return Audience("socket", text) if is_socket_id(text) else Audience("group", text)
 
 
-def group_room(name: Any) -> str:
-    """Return the Socket.IO room of the group that a client calls ``name``."""
-    return read_group(name).room
-
-
-def user_room(user: Any) -> str:
-    """Return the Socket.IO room that holds every socket of one user."""
-    return read_user(user).room
-
-
-def address_of_room(room: Any) -> str:
-    """Return the Socket.IO room for a message's ``room``: one socket's id, or a group's name."""
-    return read_group_or_socket(room).room
-
-
 def new_socket_id() -> str:
     """Return a new, unguessable socket id, in the form that `is_socket_id` knows."""
     return f"~{secrets.token_urlsafe(16)}"
