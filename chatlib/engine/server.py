@@ -17,8 +17,8 @@ from chatlib.engine.packets import MalformedError, Packet, ProtocolError, Unread
 from chatlib.engine.session import Session
 from chatlib.private_names import check
 
-# After an event that is refused nothing is read of its client for so many seconds: whoever sends too
-# much is slowed down, and not the others.
+# After a refused event, nothing is read of its client for so many seconds: whoever sends too much
+# is slowed down, and not the others.
 _PAUSE, _PAUSE_PER_BYTE = 0.001, 1e-7
 
 
