@@ -82,13 +82,13 @@ class Session:
                 self.hang_up(f"it reads too slowly, and more than {most} bytes wait")
 
     def flush(self) -> None:
-        """Hand over what waits, as far as it can go now; during an upgrade it waits."""
+        """Hand over what waits, as far as it can go now."""
         if self._websocket:
             while self._out and self._websocket.is_ready:
                 self._websocket.write(b"".join(self._take(len(self._out))))
             if self._out and not self._resuming:
                 self._resuming = self._engine.start_background_task(self._resume, self._websocket)
-        elif not self._probe:
+        else:
             self._answer_poll()
 
     async def _resume(self, websocket: WebSocket) -> None:

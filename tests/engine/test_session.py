@@ -198,12 +198,15 @@ class TestFrames:
 
     async def test_without_end_give_others_their_turn(self):
         async with engine() as server:
-            client, other = await server.wire(), await server.client()
-            client.send(*["4x"] * 30_000)
-            await client.writer.drain()
-            await other.send("4hi")
-            assert await other.receive() == "4hi"
-            assert len(server.app.told) < 30_000
+            turn, handled = 0, []
+            server.eio.on("message", lambda sid, data: handled.append(turn))
+            client = await server.wire()
+            client.send(*["4x"] * 2000)
+            async with asyncio.timeout(TIMEOUT):
+                while len(handled) < 2000:
+                    turn += 1
+                    await asyncio.sleep(0)
+            assert max(handled.count(each) for each in set(handled)) <= 64
 
     async def test_of_a_client_that_offers_compression_are_not_compressed(self):
         async with engine() as server:
@@ -300,9 +303,11 @@ class TestSlowReader:
                 await server.eio.send(session.sid, "x" * 60_000)
                 await asyncio.sleep(0)
             waiting = [asyncio.create_task(session.drained()) for _ in range(2)]
+            await asyncio.sleep(0)
+            waiting[0].cancel()  # which must not hurt the other one
             client.writer.transport.resume_reading()
             reading = asyncio.create_task(client.hung_up_on())
-            await within(asyncio.gather(*waiting))
+            await within(waiting[1])
             assert not session._out
             await server.eio.disconnect()
             await within(reading)
