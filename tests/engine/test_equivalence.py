@@ -150,7 +150,9 @@ class Client:
     async def until_answered(self, namespace, number):
         where = "" if namespace == "/" else f"{namespace},"
         answer = re.compile(rf"(3|6\d+-){where}{number}\[")
-        await self.until(lambda: any(answer.match(each) for each in self.heard if "[" in str(each)))
+        await self.until(
+            lambda: any(isinstance(each, str) and answer.match(each) for each in self.heard)
+        )
 
     async def flush(self):
         """Wait until all that was sent before has arrived."""
