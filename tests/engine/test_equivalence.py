@@ -21,6 +21,7 @@ import itertools
 import json
 import re
 
+import pytest
 import socketio
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -345,8 +346,9 @@ STEPS = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(
-    max_examples=30,
+    max_examples=100,
     deadline=None,
     phases=[Phase.generate],  # to make a failure small would take minutes
     suppress_health_check=list(HealthCheck),

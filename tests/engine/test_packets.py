@@ -5,7 +5,7 @@ import math
 
 import pytest
 import socketio
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from socketio import packet
 
@@ -215,10 +215,12 @@ class TestJson:
     def test_all_other_numbers_are_left_alone(self, text):
         assert Json.loads(text) == json.loads(text)
 
+    @settings(deadline=None)
     @given(st.floats(allow_nan=False, allow_infinity=False) | st.integers(), st.text(max_size=3))
     def test_every_finite_number_comes_through(self, number, text):
         assert Json.loads(json.dumps([text, number])) == [text, number]
 
+    @settings(max_examples=50, deadline=None)
     @given(
         st.from_regex(
             r"-?(0|[1-9][0-9]{0,320})(\.[0-9]{1,3})?([eE][+-]?[0-9]{1,5})?", fullmatch=True
@@ -259,6 +261,7 @@ class TestPacket:
         max_leaves=8,
     )
 
+    @settings(max_examples=50, deadline=None)
     @given(
         st.sampled_from([packet.EVENT, packet.ACK]),
         st.lists(DATA, min_size=1, max_size=3),

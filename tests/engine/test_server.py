@@ -377,6 +377,19 @@ class TestConnecting:
             await eventually(lambda: not server.ghosts)
         assert told == ["connect", "disconnect"]
 
+    @pytest.mark.parametrize("goodbye", ["41", "1"])
+    async def test_a_disconnect_handler_that_fails_leaves_no_ghost(self, server, goodbye):
+        """python-socketio would emit to such a socket for ever."""
+
+        async def disconnect(sid, reason):
+            raise OSError("the disk is full")
+
+        server.io.on("disconnect", disconnect)
+        client = await server.client()
+        await client.send(goodbye)
+        await client.ended()
+        await eventually(lambda: not server.ghosts)
+
     async def test_who_joins_nothing_is_hung_up_on(self, hung_up):
         async with serving_io(Server(connect_timeout=0.01)) as server:
             await (await server.open()).ended()
