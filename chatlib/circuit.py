@@ -13,8 +13,6 @@ from chatlib.messages import Ack, BadInputError, new_socket_id, refused
 
 # How many seconds a replay waits for a slow reader before it sends the next page all the same.
 _DRAIN = 5.0
-# How often a client may ask to be let in, at once; over time, once a second.
-_CONNECTS = 10
 
 _logger = logging.getLogger("chatlib.engineio")
 _logger.setLevel(logging.WARNING)  # what python-engineio says of well-behaved clients is no news
@@ -48,7 +46,7 @@ class Circuit(Server):
             "max_http_buffer_size": limits.transport_bytes,
             "unread_bytes": limits.unread_bytes,
             "packets_per_request": limits.packets_per_request,
-            "connect_burst": _CONNECTS,
+            "connect_burst": 10,
             "engineio_logger": _logger,
         }
         super().__init__(**defaults | options)

@@ -68,39 +68,28 @@ class Allowance:
         self._bytes = float(limits.burst_bytes)
         self._then = time.monotonic()
 
-    def take(self, size: int = 0) -> None:
-        """Count one event.
+    def take(self, size: int = 0, events: float = 1) -> None:
+        """Count an event, or as much as so many.
 
         Args:
             size: Its bytes.
+            events: How many events it counts as.
 
         Raises:
             BadInputError: There were too many events or bytes, or it is too long.
         """
-        self._fill()
-        self._count_events(1)
-        self._limits.check_size(size)
-        if self._bytes <= 0:  # and not less than the event has, or the longest might never fit
-            raise BadInputError(
-                f"Too fast: {self._limits.bytes_per_second:g} bytes a second are allowed."
-            )
-        self._bytes -= size
-
-    def take_join(self) -> None:
-        """Count that a socket comes back on the connection, or raise `BadInputError`."""
-        self._fill()
-        self._count_events(max(self._limits.messages_per_second, 1))
-
-    def _fill(self) -> None:
         limits, now = self._limits, time.monotonic()
         passed, self._then = now - self._then, now
-        events = self._events + passed * limits.messages_per_second
-        self._events = min(events, float(limits.burst))
+        self._events = min(self._events + passed * limits.messages_per_second, float(limits.burst))
         self._bytes = min(self._bytes + passed * limits.bytes_per_second, float(limits.burst_bytes))
-
-    def _count_events(self, count: float) -> None:
         if self._events < 1:
             raise BadInputError(
-                f"Too fast: {self._limits.messages_per_second:g} messages a second are allowed."
+                f"Too fast: {limits.messages_per_second:g} messages a second are allowed."
             )
-        self._events -= count
+        self._events -= events
+        limits.check_size(size)
+        if self._bytes <= 0:  # rather than less than the size, or the longest might never fit
+            raise BadInputError(
+                f"Too fast: {limits.bytes_per_second:g} bytes a second are allowed."
+            )
+        self._bytes -= size

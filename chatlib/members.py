@@ -69,15 +69,15 @@ class Members:
         """Return how much a connection may send, on which a socket asks to be let in.
 
         Args:
-            connection: Its ``environ``, which remembers it: a socket that leaves and comes back on
-                its connection would begin anew otherwise.
+            connection: Its ``environ``, which remembers it: a socket that comes back on its
+                connection does not begin anew.
 
         Raises:
-            BadInputError: Its sockets leave and come back too often.
+            BadInputError: Its sockets come back too often.
         """
         known: Allowance | None = connection.get("chatlib.allowance")
         if known:
-            known.take_join()
+            known.take(events=max(self._limits.messages_per_second, 1))
             return known
         new = connection["chatlib.allowance"] = Allowance(self._limits)
         return new

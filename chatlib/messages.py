@@ -41,6 +41,9 @@ class Ack(TypedDict):
     room: NotRequired[str | int | float]
 
 
+Kind = Literal["everyone", "group", "user", "socket"]
+
+
 @dataclass(frozen=True, slots=True)
 class Audience:
     """Whom something is for.
@@ -53,26 +56,24 @@ class Audience:
         name: The name of the group or the user, or the socket's id.
     """
 
-    kind: Literal["everyone", "group", "user", "socket"]
+    kind: Kind
     name: str = ""
 
     @property
     def room(self) -> str:
         """The Socket.IO room, to emit to or to enter."""
-        return _EVERYONE if self.kind == "everyone" else _PREFIXES[self.kind] + self.name
+        return _PREFIXES[self.kind] + self.name
 
     @classmethod
     def of(cls, room: str) -> Self:
         """Return the audience that has a Socket.IO room."""
-        if room == _EVERYONE:
-            return cls("everyone")
         kind = next(kind for kind, prefix in _PREFIXES.items() if room.startswith(prefix))
         return cls(kind, room.removeprefix(_PREFIXES[kind]))
 
 
 # Nobody else knows how rooms are named; the files of histories have these names, too.
-_EVERYONE = "everyone"
-_PREFIXES: dict[Literal["group", "user", "socket"], str] = {
+_PREFIXES: dict[Kind, str] = {
+    "everyone": "everyone",  # and no name
     "group": "room:",
     "user": "user:",
     "socket": "",  # the last, as it fits all
@@ -91,12 +92,8 @@ class Address(NamedTuple):
 def read_auth(sid: str, auth: Any) -> Sender:
     """Return who a socket is, by what its client said on connecting.
 
-    Args:
-        sid: The socket's id.
-        auth: The ``auth`` of the client; ``None`` where it sent none.
-
     Raises:
-        BadInputError: ``auth`` is not an object, or one of its fields has a wrong type.
+        BadInputError: ``auth`` is no object, or one of its fields has a wrong type.
     """
     if auth is None:
         auth = {}
@@ -116,9 +113,6 @@ def read_auth(sid: str, auth: Any) -> Sender:
 def read_offset(given: Any) -> int | None:
     """Return the ``offset`` in a client's ``auth``, or in what it gives to ``join-room``.
 
-    Args:
-        given: Anything; only an object can have an offset.
-
     Raises:
         BadInputError: The offset is not a message's id.
     """
@@ -129,11 +123,7 @@ def read_offset(given: Any) -> int | None:
 
 
 def read_room(given: Any) -> Any:
-    """Return the room's name in what a client gave to ``join-room``.
-
-    Args:
-        given: The name alone, or an object with ``room``, and perhaps an ``offset``.
-    """
+    """Return the room's name in what a client gave to ``join-room``: that, or its ``room``."""
     return given.get("room") if isinstance(given, dict) else given
 
 

@@ -206,9 +206,9 @@ def count(monkeypatch):
         count.read += len(packets)
         return packets
 
-    def take_and_count(allowance, size):
+    def take_and_count(*given, **more):
         count.handled += 1
-        take(allowance, size)
+        take(*given, **more)
 
     monkeypatch.setattr(WebSocket, "receive", receive_and_count)
     monkeypatch.setattr(frames_module, "read_payload", read_and_count)
