@@ -38,6 +38,12 @@ async def bystanders(server):
     return alice, heard
 
 
+@pytest.fixture
+def soon_cut(monkeypatch):
+    """Who does not close its WebSocket is cut off in less than the usual second."""
+    monkeypatch.setattr("chatlib.engine.session.GOODBYE", 0.02)
+
+
 async def bare_post(server, path, *head):
     """Begin a request on a bare connection, and return its two ends."""
     host, port = server.url.removeprefix("http://").split(":")
@@ -148,7 +154,7 @@ class TestFrames:
         mallory = await server.wire()
         mallory.send("zzz")
         async with asyncio.timeout(TIMEOUT):
-            assert NOT_ENGINE_IO.encode() in await mallory.reader.read()
+            await mallory.reader.readuntil(NOT_ENGINE_IO.encode())
 
     async def test_what_comes_after_is_not_read(self, server, log):
         _, heard = await bystanders(server)
@@ -181,14 +187,14 @@ class TestFrames:
         await eventually(lambda: not server.ghosts)
         assert log() == []
 
-    async def test_after_goodbye_the_connection_ends(self, server):
+    async def test_after_goodbye_the_connection_ends(self, server, soon_cut):
         """python-engineio would hold it for 45 seconds, if the client does."""
         client = await server.wire()
         client.send("40", "1")
         async with asyncio.timeout(TIMEOUT):
             await client.reader.read()  # to the end
 
-    async def test_who_is_hung_up_on_and_does_not_read_is_cut_off(self, server, log):
+    async def test_who_is_hung_up_on_and_does_not_read_is_cut_off(self, server, log, soon_cut):
         """Its goodbye would wait for ever behind what it does not read."""
         client = await server.wire(buffer=4096)
         client.writer.transport.pause_reading()
@@ -352,7 +358,6 @@ class TestConnecting:
             client = await server.open()
             await client.send("40", '451-["message",{"_placeholder":true,"num":0}]', "1")
             await identity.asked.wait()
-            await client.websocket.close()
             identity.answer.set()
             await eventually(lambda: not server.ghosts)
         assert log() == []
@@ -638,7 +643,7 @@ class TestSlowReader:
         await eventually(lambda: len(server.chat.members) == 2)
         return client
 
-    async def test_is_hung_up_on_before_it_holds_more_than_allowed(self, log):
+    async def test_is_hung_up_on_before_it_holds_more_than_allowed(self, log, soon_cut):
         async with serving(limits=self.LIMITS) as server:
             alice = await server.client()
             await self.slow_reader(server)
@@ -657,7 +662,7 @@ class TestSlowReader:
             await eventually(lambda: len(server.transports) == 1)
             assert (await alice.call("message", "hi")) == {"ok": True}
 
-    async def test_of_many_small_packets_too(self, log):
+    async def test_of_many_small_packets_too(self, log, soon_cut):
         """A short packet takes more memory than its text."""
         async with serving(limits=Limits(unread_bytes=200_000, burst_bytes=10**8)) as server:
             alice = await server.client()
@@ -683,7 +688,7 @@ class TestSlowReader:
             assert len(server.chat.io.eio.sockets) == 1
             assert (await server.get(path))[0] == 400
 
-    async def test_after_an_upgrade(self, log):
+    async def test_after_an_upgrade(self, log, soon_cut):
         """The connection to cut is then not the one that the session began on."""
         async with serving(limits=self.LIMITS) as server:
             alice = await server.client()
@@ -741,7 +746,9 @@ class TestCircuit:
         async with asyncio.timeout(TIMEOUT):
             await server.chat.io.drained("nobody")
 
-    async def test_a_server_that_disconnects_a_client_ends_its_connection(self, server, log):
+    async def test_a_server_that_disconnects_a_client_ends_its_connection(
+        self, server, log, soon_cut
+    ):
         client = await server.wire()  # which does nothing when its WebSocket is closed
         client.send("40")
         await eventually(lambda: server.chat.io.eio.sockets)
