@@ -74,6 +74,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
         self.sockets: dict[str, Session] = {}
         self.background_tasks: set[asyncio.Task[Any]] = set()
         self._telling: set[asyncio.Task[None]] = set()
+        self._ended: dict[str, Session] = {}  # while the application is told so
         self.leaving: dict[str, Session] = {}
         self._unflushed: list[Session] = []
         self._refusals = OnceASecond(self.logger)
@@ -98,6 +99,21 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
     def message(data: Any) -> bytes:
         """Return a message as a frame, to be sent to as many sessions as you like."""
         return frames.text("4" + data) if isinstance(data, str) else _frame(Packet(MESSAGE, data))
+
+    async def get_session(self, sid: str) -> dict[Any, Any]:
+        """Return what the application keeps with a client; it may ask until it was told the end."""
+        return self._known(sid).session
+
+    async def save_session(self, sid: str, session: dict[Any, Any]) -> None:
+        """Keep something else with a client."""
+        self._known(sid).session = session
+
+    def transport(self, sid: str) -> str:
+        """Return what carries a client: ``"polling"`` or ``"websocket"``."""
+        return "websocket" if self._known(sid).upgraded else "polling"
+
+    def _known(self, sid: str) -> Session:
+        return self.sockets.get(sid) or self._ended[sid]
 
     async def disconnect(self, sid: str | None = None) -> None:
         """End the session of a client, or of all; the application is told right after this."""
@@ -134,6 +150,8 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
         task = self.start_background_task(session.run, "disconnect", reason)
         self._telling.add(task)
         task.add_done_callback(self._telling.discard)
+        self._ended[session.sid] = session
+        task.add_done_callback(lambda _: self._ended.pop(session.sid))
 
     def flush_soon(self, session: Session) -> None:
         """Flush a session once all that runs now has run: what it sends then travels together."""

@@ -125,6 +125,22 @@ class TestSessions:
             await server.eio.save_session(client.sid, {"name": "bob"})
             assert await server.eio.get_session(client.sid) == {"name": "bob"}
 
+    async def test_keep_it_until_the_application_was_told_of_the_end(self):
+        async with engine() as server:
+            eio, found = server.eio, []
+
+            @eio.on("disconnect")
+            async def disconnect(sid, reason):
+                async with eio.session(sid) as kept:
+                    found.append((kept["name"], eio.transport(sid)))
+
+            client = await server.client()
+            await eio.save_session(client.sid, {"name": "alice"})
+            await client.send("1")
+            await eventually(lambda: found == [("alice", "websocket")])
+            with pytest.raises(KeyError):
+                await eio.get_session(client.sid)
+
     async def test_tell_what_carries_them(self):
         async with engine() as server:
             await server.poller()
