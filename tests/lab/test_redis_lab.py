@@ -9,6 +9,7 @@ import redis
 import socketio
 
 from chatlib import ChatServer
+from chatlib.engine import Fanout, Server
 from chatlib.lab import Lab, LabTimeoutError
 from chatlib.lab.pictures import Matrix
 from chatlib.lab.trace import Emission
@@ -18,20 +19,33 @@ from support.waiting import TIMEOUT
 pytestmark = pytest.mark.slow
 
 
+class Queue(socketio.AsyncRedisManager, Fanout):
+    """Redis, with the engine's own way to hand out an event."""
+
+
 def server(url, **options):
     manager = socketio.AsyncRedisManager(url, **options)
     return socketio.AsyncServer(async_mode="aiohttp", client_manager=manager)
 
 
+def on_the_engine(url):
+    return Server(socketio.AsyncRedisManager(url))
+
+
+def on_the_engine_alone(url):
+    return Server(Queue(url))
+
+
 class Labs:
     """Opens labs on servers that share a Redis server: ``await labs("a", "b")``."""
 
-    def __init__(self, stack, url):
+    def __init__(self, stack, url, make=server):
         self._stack = stack
+        self._make = make
         self.url = url
 
     async def __call__(self, *names, **options):
-        ios = [server(self.url) for _ in names]
+        ios = [self._make(self.url) for _ in names]
         return ios, [
             await self.open(io, name=name, **options) for io, name in zip(ios, names, strict=True)
         ]
@@ -40,10 +54,10 @@ class Labs:
         return await self._stack.enter_async_context(await Lab.open(io, **options))
 
 
-@pytest_asyncio.fixture
-async def labs(redis_url):
+@pytest_asyncio.fixture(params=[server, on_the_engine, on_the_engine_alone])
+async def labs(request, redis_url):
     async with contextlib.AsyncExitStack() as stack:
-        yield Labs(stack, redis_url)
+        yield Labs(stack, redis_url, request.param)
 
 
 @pytest.fixture
