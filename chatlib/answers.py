@@ -5,7 +5,9 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from chatlib.engine.packets import RESERVED_EVENTS
+from socketio import packet
+
+from chatlib.engine.packets import RESERVED_EVENTS, Packet
 from chatlib.members import Members
 from chatlib.messages import BadInputError, refused
 
@@ -67,7 +69,7 @@ class Answers:
             async with member.turn:
                 if self._members.get(sid) is not member:  # it left while it waited
                     return _ENDED
-                return {"ok": True, **(await self._handle(event, sid, data) or {})}
+                return _sendable({"ok": True, **(await self._handle(event, sid, data) or {})})
         except BadInputError as error:
             return refused(str(error))
         except Exception:
@@ -82,3 +84,8 @@ class Answers:
             raise BadInputError(f"One argument was expected, {len(data)} came.")
         result = handler(sid, data[0])
         return await result if inspect.isawaitable(result) else result
+
+
+def _sendable(answer: dict[str, object]) -> dict[str, object]:
+    Packet(packet.ACK, [answer]).encode()  # raises here, where the client can still be told
+    return answer

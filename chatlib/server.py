@@ -79,8 +79,11 @@ class ChatServer:
             name: The event's name.
 
         Raises:
+            TypeError: There is no name.
             ValueError: Socket.IO keeps the name for itself, or it has a handler already.
         """
+        if not isinstance(name, str):  # the handler itself, if no name was given
+            raise TypeError('An event needs a name, as in @chat.event("typing").')
 
         def register(handler: Handler) -> Handler:
             self.answers.on(name, handler)

@@ -6,6 +6,7 @@ import logging
 
 import pytest
 
+from chatlib import ChatServer
 from chatlib.answers import Answers
 from chatlib.engine.packets import RESERVED_EVENTS
 from chatlib.limits import Allowance, Limits
@@ -77,6 +78,13 @@ class TestAnswer:
     async def test_what_is_no_object_is_a_failure_too(self, caplog, returned):
         chat = Chat()
         chat.on("odd", lambda sid, data: returned)
+        assert await chat.answer("odd", "s1", 7) == FAILED
+        assert "The handler of odd failed" in caplog.text
+
+    @pytest.mark.parametrize("value", [{1}, float("nan"), {(1,): 2}, object()])
+    async def test_what_cannot_be_sent_is_a_failure_too(self, caplog, value):
+        chat = Chat()
+        chat.on("odd", lambda sid, data: {"value": value})
         assert await chat.answer("odd", "s1", 7) == FAILED
         assert "The handler of odd failed" in caplog.text
 
@@ -214,6 +222,10 @@ class TestOnesOwn:
 
         assert await (await server.client()).call("fail", 1) == FAILED
         assert "secret" in caplog.text
+
+    def test_needs_a_name(self):
+        with pytest.raises(TypeError, match=r'as in @chat\.event\("typing"\)'):
+            ChatServer().event(print)
 
     @pytest.mark.parametrize("event", ["message", "connect", "typing"])
     async def test_a_name_is_taken_once(self, server, typing, event):
