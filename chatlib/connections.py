@@ -123,6 +123,7 @@ class Connection(web.RequestHandler):
             logger=all_.logger,
             access_log=None,  # type: ignore[arg-type]
             lingering_time=_LINGERING,
+            auto_decompress=False,  # a megabyte becomes a gigabyte, and no client compresses
         )
         self._all = all_
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 import sys
+import zlib
 
 import aiohttp
 import pytest
@@ -197,3 +198,11 @@ async def test_four_hundred_silent_connections_at_a_limit_of_256_descriptors(tmp
         assert process.errors == []
     finally:
         process.kill()
+
+
+async def test_what_is_compressed_is_not_unpacked(server):
+    path = await server.poller()
+    body = zlib.compress(b"40")
+    headers = {"Content-Encoding": "deflate"}
+    status, _ = await server.post(path, body, headers=headers)
+    assert status == 400

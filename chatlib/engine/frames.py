@@ -7,7 +7,9 @@ import base64
 from collections.abc import Iterable
 
 _SEPARATOR = "\x1e"
-_TEXT, _BINARY = 0x81, 0x82
+_TEXT, _BINARY, _CLOSE = 0x81, 0x82, 0x88
+# The reason that a WebSocket is closed for may have so many bytes.
+_LONGEST_REASON = 123
 # How long a header is, by its second byte; 2 for all others.
 _HEADERS = {126: 4, 127: 10}
 
@@ -20,6 +22,12 @@ def text(packet: str) -> bytes:
 def binary(data: bytes | bytearray) -> bytes:
     """Return the packet of a binary message as a frame."""
     return _frame(_BINARY, bytes(data))
+
+
+def close(code: int, reason: str) -> bytes:
+    """Return the frame that closes a WebSocket, with as much of a reason as it may have."""
+    text = reason.encode()[:_LONGEST_REASON].decode(errors="ignore")
+    return _frame(_CLOSE, code.to_bytes(2, "big") + text.encode())
 
 
 def _frame(kind: int, data: bytes) -> bytes:

@@ -247,7 +247,10 @@ class Session:
 
     async def _read(self, websocket: WebSocket) -> None:
         count = 0
-        while not self.closed and (packet := await websocket.receive()) is not None:
+        while not self.closed:
+            packet = await websocket.receive()
+            if packet is None or self.closed:  # what comes after the end is not read
+                return
             await self.receive(frames.read_packet(packet) if isinstance(packet, str) else packet)
             count += 1
             if count % _TURN == 0:  # aiohttp does not wait as long as there is something to read

@@ -1,14 +1,17 @@
 """A WebSocket on which frames are written as they are, past aiohttp."""
 
+import asyncio
 import contextlib
-from typing import Any
+from typing import Any, cast
 
 from aiohttp import WebSocketError, WSCloseCode, WSMsgType, web
 
+from chatlib.engine import frames
+
 # So many seconds a client has to close its WebSocket, too, when the server does.
 GOODBYE = 1.0
-# The reason that a WebSocket is closed for may have so many bytes.
-_LONGEST_REASON = 123
+# So many bytes are read at once: what aiohttp makes of them it does without others' having a turn.
+_AT_ONCE = 16_384
 _FAULTS: dict[int, str] = {
     WSCloseCode.INVALID_TEXT: "its text is not UTF-8",
     WSCloseCode.MESSAGE_TOO_BIG: "it sent a frame that is too long",
@@ -26,10 +29,12 @@ class WebSocket:
     def __init__(self, request: web.Request, longest: int) -> None:
         # Without compression: it takes four times the memory, and a frame could not be shared.
         self.response: web.WebSocketResponse[Any] = web.WebSocketResponse(
-            compress=False, max_msg_size=longest, timeout=GOODBYE
+            compress=False, max_msg_size=longest, timeout=GOODBYE, autoping=False
         )
         self._protocol = request.protocol
-        self._transport: Any = request.transport
+        self._transport = cast("Any", request.transport)
+        with contextlib.suppress(AttributeError):  # of asyncio's, which reads 256 KiB by itself
+            self._transport.max_size = _AT_ONCE
         self._writer: Any = None
 
     async def accept(self, request: web.Request) -> None:
@@ -42,7 +47,11 @@ class WebSocket:
         Raises:
             ValueError: It has ended because of what came; the text says why.
         """
-        message = await self.response.receive()
+        while (message := await self.response.receive()).type in (WSMsgType.PING, WSMsgType.PONG):
+            if message.type == WSMsgType.PING:
+                with contextlib.suppress(OSError):  # the connection is lost
+                    await self.response.pong(message.data)
+            await asyncio.sleep(0)  # a client may send nothing else, without a pause
         if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
             data: str | bytes = message.data
             return data
@@ -69,10 +78,18 @@ class WebSocket:
         """Close it; ``why`` tells what the client did, if the server hangs up."""
         # No goodbye is said before: a client of python-engineio that is told goodbye, and finds its
         # WebSocket closed as well, waits for half a minute.
-        code = WSCloseCode.POLICY_VIOLATION if why else WSCloseCode.OK
-        reason = why.encode()[:_LONGEST_REASON].decode(errors="ignore").encode()
-        if not self._transport.is_closing():
-            await self.response.close(code=code, message=reason)
+        if self._transport.is_closing():
+            return
+        if not why:
+            await self.response.close()
+            return
+        # aiohttp would read on until the client closes it, too: a second's work with a flood.
+        self._transport.pause_reading()
+        self.write(frames.close(WSCloseCode.POLICY_VIOLATION, why))
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        await asyncio.sleep(GOODBYE)
+        self.cut()
 
     def cut(self) -> None:
         """Close the connection at once."""

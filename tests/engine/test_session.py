@@ -34,6 +34,23 @@ def briefly(monkeypatch):
         monkeypatch.setattr(f"chatlib.engine.{module}.GOODBYE", 0.05)
 
 
+class Turns:
+    """Counts the turns of the event loop."""
+
+    def __init__(self):
+        self._passed = 0
+        self._count()
+
+    def _count(self):
+        self._passed += 1
+        self._handle = asyncio.get_running_loop().call_soon(self._count)
+
+    def passed(self):
+        """Return how many there were, and stop."""
+        self._handle.cancel()
+        return self._passed
+
+
 class TestRequests:
     @pytest.mark.parametrize(
         ("body", "why"),
@@ -207,6 +224,29 @@ class TestFrames:
                     turn += 1
                     await asyncio.sleep(0)
             assert max(handled.count(each) for each in set(handled)) <= 64
+
+    async def test_and_neither_do_pings_take_all_the_time(self):
+        async with engine() as server:
+            client, turns = await server.wire(), Turns()
+            client.writer.write(b"\x89\x80\0\0\0\0" * 1000)
+            await client.reader.readuntil(b"\x8a\0" * 1000)
+            assert turns.passed() > 1000
+
+    async def test_nor_pieces_of_a_message_that_hold_nothing(self):
+        async with engine() as server:
+            client, turns = await server.wire(), Turns()
+            client.writer.write(b"\x01\x80\0\0\0\0" + b"\0\x80\0\0\0\0" * 300_000)
+            client.writer.write(b"\x80\x82\0\0\0\x004x")
+            await client.reader.readuntil(b"4x")
+            assert turns.passed() > 100
+
+    async def test_after_the_server_hung_up_are_left_where_they_are(self, briefly):
+        async with engine() as server:
+            client = await server.wire()
+            client.send("zzz")
+            await client.hung_up_on()
+            [connection] = server.runner.server.connections
+            assert not connection.transport.is_reading()
 
     async def test_of_a_client_that_offers_compression_are_not_compressed(self):
         async with engine() as server:
