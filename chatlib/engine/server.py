@@ -135,7 +135,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
             if sid := self.manager.sid_from_eio_sid(eio_sid, namespace):
                 await self.manager.disconnect(sid, namespace, ignore_queue=True)
 
-    async def _connect(self, eio_sid: str, client: _Client, asked: Unread) -> None:
+    async def _connect(self, client: _Client, asked: Unread) -> None:
         now = time.monotonic()
         client.last_asked = max(client.last_asked, now) + 1
         if client.last_asked > now + self.connect_burst:
@@ -146,21 +146,21 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
         known = (self.handlers, self.namespace_handlers, self.namespaces)
         if self.namespaces != "*" and not any(asked.namespace in each for each in known):
             why = {"message": "Invalid namespace"}
-            await self._send(eio_sid, packet.CONNECT_ERROR, why, asked)
+            self._send(client, packet.CONNECT_ERROR, why, asked)
             return
         auth = asked.read(self.packet_class.json.loads)
-        await self._hand_on(eio_sid, asked, auth)
+        await self._hand_on(client, asked, auth)
         if (task := asyncio.current_task()) and task.cancelling():
             # python-socketio takes a connect handler that was cancelled for one that lets in.
-            await self._forget(eio_sid)
+            await self._forget(client.session.sid)
             raise asyncio.CancelledError
-        if sid := self._sid(eio_sid, asked.namespace):
+        if sid := self._sid(client, asked.namespace):
             client.late.cancel()
             client.session.name = sid
 
-    def _sid(self, eio_sid: str, namespace: str) -> str | None:
+    def _sid(self, client: _Client, namespace: str) -> str | None:
         """Return the id of a client's socket in a namespace, if it has been let in there."""
-        sid: str | None = self.manager.sid_from_eio_sid(eio_sid, namespace)
+        sid: str | None = self.manager.sid_from_eio_sid(client.session.sid, namespace)
         return sid if self.manager.is_connected(sid, namespace) else None
 
     # -- Packets
@@ -174,68 +174,80 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
             elif received.kind != packet.CONNECT and client.last_asked < 0:
                 raise ProtocolError("The first packet must be a CONNECT.")
             client.unread = received if received.missing else None
-            if not client.unread:
-                await self._obey(eio_sid, client, received)
+            if client.unread:
+                return
+            if received.kind == packet.CONNECT:
+                await self._connect(client, received)
+            elif received.kind == packet.DISCONNECT:
+                await self._hand_on(client, received, None)
+            else:
+                await self._heed(client, received)
         except ProtocolError as error:
             client.session.hang_up(f"it does not speak Socket.IO: {error}")
 
-    async def _obey(self, eio_sid: str, client: _Client, received: Unread) -> None:
-        if received.kind == packet.CONNECT:
-            await self._connect(eio_sid, client, received)
-        elif received.kind == packet.DISCONNECT:
-            await self._hand_on(eio_sid, received, None)
-        elif sid := self._sid(eio_sid, received.namespace):  # it may have left just now
-            try:
-                await self._heed(eio_sid, sid, received)
-            except ProtocolError:
-                raise
-            except Exception:
-                self.logger.exception("A handler failed")
+    async def _heed(self, client: _Client, received: Unread) -> None:
+        sid = self._sid(client, received.namespace)
+        try:
+            if sid is None:  # it may have left just now
+                await self._slow_down(received)
+            elif (answer := self.refusal(sid, received.size)) is not None:
+                await self._refuse(client, received, answer)
+            elif received.kind == packet.EVENT:
+                await self._handle(client, sid, received)
+            else:
+                data = received.read(self.packet_class.json.loads)
+                is_ours = isinstance(self.manager, Fanout)
+                answered = self.manager.answered if is_ours else self.manager.trigger_callback
+                await answered(sid, received.id, data)
+        except ProtocolError:
+            raise
+        except Exception:
+            self.logger.exception("A handler failed")
 
-    async def _heed(self, eio_sid: str, sid: str, received: Unread) -> None:
-        answer = self.refusal(sid, received.size)
-        loads = self.packet_class.json.loads
-        if received.kind == packet.EVENT:
-            try:
-                if answer is None:
-                    await self._handle(eio_sid, sid, received, received.read_event(loads))
-                    return
-            except MalformedError as error:
-                answer = self.malformed(sid, str(error))
-            await self._answer(eio_sid, received, answer)
-        elif answer is None and isinstance(self.manager, Fanout):
-            await self.manager.answered(sid, received.id, received.read(loads))
-        elif answer is None:
-            await self._hand_on(eio_sid, received, received.read(loads))
-        if answer is not None:
-            await asyncio.sleep(_PAUSE + received.size * _PAUSE_PER_BYTE)
-
-    async def _handle(self, eio_sid: str, sid: str, received: Unread, event: list[Any]) -> None:
+    async def _handle(self, client: _Client, sid: str, received: Unread) -> None:
+        try:
+            event, *arguments = received.read_event(self.packet_class.json.loads)
+        except MalformedError as error:
+            await self._refuse(client, received, self.malformed(sid, str(error)))
+            return
         handlers = self.handlers.get(received.namespace, {})
-        handler, arguments = handlers.get(event[0]), [sid, *event[1:]]
-        if not handler:
-            handler, arguments = handlers.get("*"), [event[0], *arguments]
-        if self.async_handlers and inspect.iscoroutinefunction(handler):
-            self.start_background_task(self._run, handler, arguments, eio_sid, received)
+        arguments.insert(0, sid)
+        if not (handler := handlers.get(event)) and (handler := handlers.get("*")):
+            arguments.insert(0, event)
+        if not handler:  # there may be one in a class for the namespace
+            await self._hand_on(client, received, [event, *arguments[1:]])
+        elif self.async_handlers:
+            self.start_background_task(self._run, handler, arguments, client, received)
         else:
-            await self._hand_on(eio_sid, received, event)
+            await self._run(handler, arguments, client, received)
 
     async def _run(
-        self, handler: Callable[..., Any], arguments: list[Any], eio_sid: str, received: Unread
+        self, handler: Callable[..., Any], arguments: list[Any], client: _Client, received: Unread
     ) -> None:
-        await self._answer(eio_sid, received, await handler(*arguments))
+        answer = handler(*arguments)
+        if inspect.isawaitable(answer):
+            answer = await answer
+        self._answer(client, received, answer)
 
-    async def _answer(self, eio_sid: str, received: Unread, answer: Any) -> None:
+    async def _refuse(self, client: _Client, received: Unread, answer: Any) -> None:
+        if received.kind == packet.EVENT:
+            self._answer(client, received, answer)
+        await self._slow_down(received)
+
+    async def _slow_down(self, unheeded: Unread) -> None:
+        await asyncio.sleep(_PAUSE + unheeded.size * _PAUSE_PER_BYTE)
+
+    def _answer(self, client: _Client, received: Unread, answer: Any) -> None:
         if received.id is not None:
             data = list(answer) if isinstance(answer, tuple) else [] if answer is None else [answer]
-            await self._send(eio_sid, packet.ACK, data, received)
+            self._send(client, packet.ACK, data, received)
 
-    async def _send(self, eio_sid: str, kind: int, data: Any, to: Unread) -> None:
+    def _send(self, client: _Client, kind: int, data: Any, to: Unread) -> None:
         encoded = self.packet_class(kind, data, to.namespace, to.id).encode()
         for part in encoded if isinstance(encoded, list) else [encoded]:
-            await self.eio.send(eio_sid, part)
+            client.session.send(self.eio.message(part))
 
-    async def _hand_on(self, eio_sid: str, received: Unread, data: Any) -> None:
+    async def _hand_on(self, client: _Client, received: Unread, data: Any) -> None:
         """Let python-socketio deal with a packet that has been read."""
         read = Packet(received.kind, data, received.namespace, received.id)
-        await self._received(eio_sid, read)
+        await self._received(client.session.sid, read)
