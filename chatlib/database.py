@@ -1,22 +1,28 @@
-"""The file of a history: an SQLite database, its rows, and what may befall it.
-
-All of it blocks, and belongs into one thread.
-"""
+"""What a history keeps, and its file: an SQLite database. All of it blocks, in one thread."""
 
 import contextlib
+import json
+import logging
 import os
 import sqlite3
 import time
 from collections.abc import Sequence
-from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from chatlib.messages import Audience
+import msgpack
 
-# How many rows a page has, and how many are removed at once: both take a few milliseconds.
+from chatlib.messages import Audience, BadInputError
+
+logger = logging.getLogger("chatlib")
+
+# How many messages a page has, and how many are removed at once: both take a few milliseconds.
 PAGE = 100
-_AT_ONCE = 100
+# How many bytes of messages, as they are kept, a page may have. As JSON these may be six times as
+# many, which must be less than what may wait for a client.
+PAGE_BYTES = 250_000
+# How far the messages are counted that a replay leaves out.
+COUNTED = 10_000
 
 # SQLite keeps these numbers in the head of the file. The first tells a history from other
 # databases, the second tells how its tables look.
@@ -58,14 +64,11 @@ _ADD_TIMES = "ALTER TABLE messages ADD COLUMN kept_at INTEGER NOT NULL DEFAULT {
 _COLUMNS = "id, event, audience, sender, key, skip, data"
 _INSERT = f"INSERT INTO messages ({_COLUMNS}, kept_at) VALUES "  # noqa: S608
 _VALUES = "(?, ?, ?, ?, ?, ?, ?, ?)"
-# As bytes, for a damaged text not to spoil its whole page.
-_SELECT = """
-SELECT id, CAST(event AS BLOB), audience, sender, key, CAST(skip AS BLOB), data FROM messages
-"""
+_SELECT = f"SELECT {_COLUMNS} FROM messages"  # noqa: S608
 _WITH_KEYS = f"""
-WITH asked (sender, key) AS (VALUES {{}}) {_SELECT.replace("FROM", "FROM asked CROSS JOIN")}
-USING (sender, key) WHERE key IS NOT NULL
-"""
+WITH asked (sender, key) AS (VALUES {{}})
+SELECT {_COLUMNS} FROM asked CROSS JOIN messages USING (sender, key) WHERE key IS NOT NULL
+"""  # noqa: S608
 # What an audience has missed: what was sent to it, and what it sent to users from another socket.
 # Each part comes in the order of an index: a page costs the same, however long the history is.
 _MISSED = f"""
@@ -78,7 +81,7 @@ SELECT id FROM messages WHERE id > :after AND id <= :until AND sender = :second 
 _BEYOND = f"{_MISSED} ORDER BY id DESC LIMIT 1 OFFSET :bound"
 _COUNT = f"SELECT count(*) FROM ({_MISSED} ORDER BY id LIMIT :most)"  # noqa: S608
 _PAGE = f"{_MISSED} ORDER BY id LIMIT {PAGE}"
-_OLDEST = f"SELECT id, kept_at, length(data) FROM messages ORDER BY id LIMIT {_AT_ONCE}"  # noqa: S608
+_OLDEST = f"SELECT id, kept_at, length(data) FROM messages ORDER BY id LIMIT {PAGE}"  # noqa: S608
 _LAST = "SELECT max(until, (SELECT coalesce(max(id), 0) FROM messages)), until FROM removed"
 _USED = """
 SELECT (page_count - freelist_count) * page_size
@@ -86,104 +89,156 @@ FROM pragma_page_count, pragma_freelist_count, pragma_page_size
 """
 
 
-class Row(NamedTuple):
-    """A message as it is kept; from a damaged file, anything may be in its fields."""
+class Message(NamedTuple):
+    """A message that was accepted.
+
+    Attributes:
+        key: The sender's own name for it, to be able to send it again.
+        skip: The socket that sent it, if it is left out.
+        id: Its place in the history; 0 before it has one.
+    """
+
+    event: str
+    to: Audience
+    sender: Audience
+    data: Any
+    key: str | None = None
+    skip: str | None = None
+    id: int = 0
+
+    @property
+    def rooms(self) -> list[str]:
+        """The rooms that hear it: of its audience, and of a user's message the user's own."""
+        own = self.sender.kind == "user" and self.to.kind == "user"
+        return [self.to.room, self.sender.room] if own else [self.to.room]
+
+    def delivered_data(self) -> Any:
+        """Return what clients get: the data, with the id if there is a place for it."""
+        if not self.id or not isinstance(self.data, dict):
+            return self.data
+        return {"id": self.id} | self.data | {"id": self.id}  # first, to be seen; last, to win
+
+
+class Kept(NamedTuple):
+    """The id that a message has, and whether it was not there before."""
 
     id: int
-    event: bytes | str
-    audience: bytes
-    sender: bytes
-    key: bytes | None
-    skip: bytes | str | None
-    data: bytes
+    is_new: bool
+
+
+class Gap(NamedTuple):
+    """So many messages after an id that a reader cannot have; perhaps there are more."""
+
+    after: int
+    missed: int
+    more: bool = False
+
+
+class Page(NamedTuple):
+    """A part of what somebody has missed: the next one, if there is more, begins after an id."""
+
+    entries: list[Message | Gap]
+    after: int
+    more: bool
 
 
 class Database:
-    """The rows of a history, in a file that no other program can write to meanwhile.
-
-    Its arguments are those of `History`.
-
-    Attributes:
-        last: The id of the last row that there ever was.
-        removed: The id of the last row that was removed, with all before it.
-    """
+    """The messages in a file that no other program can write to meanwhile."""
 
     def __init__(self, path: str | Path, factory: type[sqlite3.Connection]) -> None:
         self._file = None if path == ":memory:" else Path(path).absolute()
         self._factory = factory
         self._connection: sqlite3.Connection | None = None
         self._files: list[Any] = []
-        self.last = self.removed = 0
+        self._last = self._removed = 0  # of all ids that there ever were
+        self._damaged: set[int] = set()
 
-    def open(self) -> None:
-        """Open the file, or make it; bring one of an older version up to date."""
+    def open(self) -> int:
+        """Open the file, or make it, and return the id of the last message."""
         if self._file:
             _make_private(self._file)
         self._connection = sqlite3.connect(
             self._file or ":memory:", timeout=0, isolation_level=None, factory=self._factory
         )
+        self._connection.text_factory = bytes  # or a damaged text would spoil its whole page
         self._prepare()
-        [[self.last, self.removed]] = self._execute(_LAST)
+        [[self._last, self._removed]] = self._execute(_LAST)
         self._files = self._identify()
+        return self._last
 
     def close(self) -> None:
         """Close the file, if it is open."""
         if self._connection:
             self._connection.close()
 
-    def insert(self, rows: Sequence[Row]) -> None:
-        """Add rows: all of them, on the disk, or none."""
-        now = int(time.time())
-        values = [value for row in rows for value in (*row, now)]
-        self._check_files()
-        # One statement is one transaction: one wait for the disk, and one for Python's lock.
-        self._execute(_INSERT + ", ".join([_VALUES] * len(rows)), values)
-        self.last = rows[-1].id
-        self._check_files()
+    # -- what `History` says of these --
 
-    def with_keys(self, names: Sequence[tuple[bytes, bytes | None]]) -> list[Row]:
-        """Return the rows that have one of these pairs of sender and key."""
-        query = _WITH_KEYS.format(", ".join(["(?, ?)"] * len(names)))
-        return [Row(*row) for row in self._execute(query, [*chain.from_iterable(names)])]
+    def keep(self, batch: Sequence[Message]) -> list[Kept | BadInputError]:
+        """Keep messages, all at once; leave out those whose key was used before."""
+        known = self._with_keys(batch)
+        values: list[Any] = []
+        number, now = self._last, int(time.time())
+        results: list[Kept | BadInputError] = []
+        for message in batch:
+            name = _name(message)
+            try:
+                if name in known:
+                    results.append(Kept(_same(message, known[name]), is_new=False))
+                    continue
+                data = _pack(message.data)
+            except BadInputError as error:
+                results.append(error)
+                continue
+            number += 1
+            room = _bytes(message.to.room)
+            values += (number, message.event, room, *name, message.skip, data, now)
+            results.append(Kept(number, is_new=True))
+            if message.key is not None:
+                known[name] = message._replace(id=number)
+        if values:
+            self._check_files()
+            # One statement is one transaction: one wait for the disk, and for Python's lock.
+            self._execute(_INSERT + ", ".join([_VALUES] * (number - self._last)), values)
+            self._last = number
+        return results
 
-    def page(self, rooms: Sequence[bytes], after: int, until: int) -> list[tuple[int, Row | None]]:
-        """Return the ids and rows that come first among what was missed; no row if it is damaged.
+    def start_of_replay(
+        self, audience: Sequence[Audience], after: int, until: int, bound: int
+    ) -> tuple[int, Gap | None]:
+        """Return after which id no more than ``bound`` were missed, and what that leaves out."""
+        heard = after if after <= self._last else 0
+        first = max(heard, self._removed)
+        for [start] in self._execute(_BEYOND, _given(audience, first, until) | {"bound": bound}):
+            counted = _given(audience, first, start) | {"most": COUNTED + 1}
+            [[missed]] = self._execute(_COUNT, counted)
+            return start, Gap(after, min(missed, COUNTED), missed > COUNTED or heard < first)
+        return first, Gap(after, 0, more=True) if heard < first else None
 
-        Args:
-            rooms: One or two audiences. With a user's comes what that user sent to users.
-            after: The id before the first.
-            until: The last id.
-        """
-        ids = [number for [number] in self._execute(_PAGE, _given(rooms, after, until))]
-        rows = {row[0]: Row(*row) for row in self._rows(ids)}
-        return [(number, rows.get(number)) for number in ids]
-
-    def beyond(
-        self, rooms: Sequence[bytes], after: int, until: int, bound: int, most: int
-    ) -> tuple[int, int]:
-        """Return after which id no more than ``bound`` were missed, and how many up to there.
-
-        Args:
-            rooms: As for `page`.
-            after: As for `page`.
-            until: As for `page`.
-            bound: How many may come after that id.
-            most: How far to count.
-        """
-        for [start] in self._execute(_BEYOND, _given(rooms, after, until) | {"bound": bound}):
-            [[count]] = self._execute(_COUNT, _given(rooms, after, start) | {"most": most})
-            return start, count
-        return after, 0
+    def missed(self, audience: Sequence[Audience], after: int, until: int) -> Page:
+        """Return the first page of what an audience has missed."""
+        entries: list[Message | Gap] = []
+        if after < self._removed:  # perhaps between two pages
+            entries.append(Gap(after, 0, more=True))
+            after = self._removed
+        ids = [number for [number] in self._execute(_PAGE, _given(audience, after, until))]
+        rows = {row[0]: row for row in self._rows(ids)}
+        room = PAGE_BYTES
+        for number in ids:
+            message, size = self._read(number, rows.get(number))
+            room -= size
+            if entries and room < 0:
+                return Page(entries, after, more=True)
+            entries.append(message or Gap(after, 1))
+            after = number
+        more = len(ids) == PAGE
+        return Page(entries, after if more else until, more)
 
     def remove_some(self, before: float, keep_bytes: float) -> bool:
-        """Remove some of the oldest rows if they are too old, or all take too much room.
+        """Remove some of the oldest messages, and tell whether there may be more to remove.
 
         Args:
-            before: The time, in seconds since 1970, before which a row is too old.
+            before: The time, in seconds since 1970, before which a message is too old.
             keep_bytes: How many bytes of the file may be in use.
-
-        Returns:
-            Whether any were removed, so that there may be more.
         """
         [[used]] = self._execute(_USED)
         until, too_much = 0, used - keep_bytes
@@ -197,8 +252,10 @@ class Database:
             self._execute("BEGIN IMMEDIATE")
             self._execute("DELETE FROM messages WHERE id <= ?", (until,))
             self._execute("UPDATE removed SET until = ?", (until,))
-        self.removed = until
+        self._removed = until
         return True
+
+    # -- the file --
 
     def _prepare(self) -> None:
         # Before anything else: from then on, what locks the file locks it until it is closed.
@@ -211,8 +268,8 @@ class Database:
         if version > _VERSION:
             raise sqlite3.DatabaseError("file is a history of a newer version of chatlib")
         [[found]] = self._execute("PRAGMA quick_check(1)")
-        if found != "ok":
-            raise sqlite3.DatabaseError(f"file is damaged: {found.splitlines()[-1]}")
+        if found != b"ok":
+            raise sqlite3.DatabaseError(f"file is damaged: {found.decode().splitlines()[-1]}")
         add_times = _ADD_TIMES.format(int(time.time())) if tables and version < 1 else ""
         self._connected.executescript(_SCHEMA.format(add_times=add_times))
 
@@ -225,15 +282,6 @@ class Database:
             raise sqlite3.ProgrammingError("The history is closed.")
         return self._connection
 
-    def _rows(self, ids: Sequence[int]) -> list[Any]:
-        """Return the rows with these ids, but those that cannot be read."""
-        try:
-            return self._execute(f"{_SELECT} WHERE id IN ({', '.join(map(str, ids))})")
-        except sqlite3.DatabaseError as error:
-            if type(error) is not sqlite3.DatabaseError:  # the next time, the disk may do better
-                raise
-            return [row for each in ids for row in self._rows([each])] if len(ids) > 1 else []
-
     def _check_files(self) -> None:
         """Raise an error if what is written now would be lost with the last process to have it."""
         if self._identify() != self._files:
@@ -244,6 +292,38 @@ class Database:
         files = (self._file, Path(f"{self._file}-wal")) if self._file else ()
         found = [file.stat() for file in files if file.exists()]
         return [(status.st_dev, status.st_ino) for status in found]
+
+    # -- its rows --
+
+    def _with_keys(self, batch: Sequence[Message]) -> dict[Any, Message | None]:
+        names = [_name(message) for message in batch if message.key is not None]
+        if not names:
+            return {}
+        query = _WITH_KEYS.format(", ".join(["(?, ?)"] * len(names)))
+        rows = self._execute(query, [part for name in names for part in name])
+        return {(row[3], row[4]): self._read(row[0], row)[0] for row in rows}
+
+    def _rows(self, ids: Sequence[int]) -> list[Any]:
+        """Return the rows with these ids, but those that cannot be read."""
+        try:
+            return self._execute(f"{_SELECT} WHERE id IN ({', '.join(map(str, ids))})")
+        except sqlite3.DatabaseError as error:
+            if type(error) is not sqlite3.DatabaseError:  # the next time, the disk may do better
+                raise
+            return [row for each in ids for row in self._rows([each])] if len(ids) > 1 else []
+
+    def _read(self, number: int, row: Any) -> tuple[Message | None, int]:
+        """Return a row's message, unless it is damaged, and how many bytes of data it has."""
+        try:
+            if row:
+                return _message(row), len(row[-1])
+            why = "its part of the file cannot be read"
+        except (ValueError, TypeError, AttributeError) as error:
+            why = str(error)
+        if number not in self._damaged:
+            self._damaged.add(number)
+            logger.warning("Message %d is damaged, and is left out: %s", number, why)
+        return None, 0
 
 
 def _make_private(file: Path) -> None:
@@ -261,5 +341,61 @@ def _make_private(file: Path) -> None:
                 each.chmod(0o600)
 
 
-def _given(rooms: Sequence[bytes], after: int, until: int) -> dict[str, Any]:
+def _given(audience: Sequence[Audience], after: int, until: int) -> dict[str, Any]:
+    rooms = [_bytes(each.room) for each in audience]
     return {"first": rooms[0], "second": rooms[-1], "after": after, "until": until}
+
+
+def _name(message: Message) -> tuple[bytes, bytes | None]:
+    """Return what tells a message from others: who sent it, and the key if it has one."""
+    return _bytes(message.sender.room), None if message.key is None else _bytes(message.key)
+
+
+def _same(message: Message, earlier: Message | None) -> int:
+    """Return the id of the earlier message with the same key; refuse another, or a damaged one."""
+    if not earlier or _content(message) != _content(earlier):
+        raise BadInputError("This key was used for another message.")
+    return earlier.id
+
+
+def _content(message: Message) -> tuple[str, Audience, str]:
+    data = message.data
+    if isinstance(data, dict):  # `from` is the server's: after a reconnect, it names another socket
+        data = {field: value for field, value in data.items() if field != "from"}
+    return message.event, message.to, json.dumps(data, sort_keys=True, default=repr)
+
+
+def _message(row: Sequence[Any]) -> Message:
+    number, event, to, sender, _, skip, data = row
+    audiences = Audience.of(_text(to)), Audience.of(_text(sender))
+    skipped = None if skip is None else _text(skip)
+    return Message(_text(event), *audiences, _unpack(data), skip=skipped, id=number)
+
+
+def _bytes(name: str) -> bytes:
+    return name.encode("utf-8", "surrogatepass")
+
+
+def _text(name: Any) -> str:
+    return bytes.decode(name, "utf-8", "surrogatepass")
+
+
+def _pack(data: Any) -> bytes:
+    try:
+        packed: bytes = msgpack.packb(data, unicode_errors="surrogatepass")
+        _unpack(packed)  # what could not be read would be missing in every replay
+    except (ValueError, OverflowError, TypeError) as error:
+        raise BadInputError(
+            "This message cannot be kept: it nests too deep, or has too large a number."
+        ) from error
+    return packed
+
+
+def _unpack(data: bytes) -> Any:
+    return msgpack.unpackb(
+        data, unicode_errors="surrogatepass", strict_map_key=False, ext_hook=_refuse_extension
+    )
+
+
+def _refuse_extension(code: int, data: bytes) -> None:
+    raise ValueError(f"it has {len(data)} bytes of the unknown kind {code}")

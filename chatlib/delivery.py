@@ -1,14 +1,15 @@
 """From an accepted message to the sockets that it is for, now or when they come back."""
 
 import asyncio
+import contextlib
 import logging
 import sqlite3
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from chatlib.circuit import Circuit
 from chatlib.engine.log import OnceASecond
-from chatlib.history import Gap, History, Kept, Message, Page
+from chatlib.history import Gap, History, Kept, Message
 from chatlib.messages import Ack, Audience, BadInputError, read_offset, refused
 
 logger = logging.getLogger("chatlib")
@@ -20,11 +21,6 @@ _NOT_KEPT = "The message was not kept: the server cannot write to its history."
 # the last such wait it may become.
 _LONGEST_PAUSE = 0.02
 _LEAST_PATIENCE = 1 / 16
-
-
-class _Waiting(NamedTuple):
-    message: Message
-    answer: asyncio.Future[Ack]
 
 
 class Delivery:
@@ -41,7 +37,7 @@ class Delivery:
         self._io = io
         self._history = history
         self._is_closed = False
-        self._waiting: list[_Waiting] = []
+        self._waiting: list[tuple[Message, asyncio.Future[int]]] = []
         self._writer: asyncio.Task[None] | None = None
         self._back: asyncio.Future[None] | None = None  # done when as many wait as before
         self._in_flight = 0
@@ -75,24 +71,26 @@ class Delivery:
 
         Returns:
             Its acknowledgement, or why it was not kept and not delivered.
+
+        Raises:
+            BadInputError: The history does not take it.
         """
         if not self._history:
             await self._emit(message)
             return {"ok": True}
-        if not self._is_closed:
-            try:
-                await self._open(self._history)
-            except sqlite3.Error as error:
-                return self._not_kept(error)
-        if self._is_closed:  # perhaps meanwhile
+        if self._is_closed:
             return refused("The server is stopping; the message was not kept.")
-        answer: asyncio.Future[Ack] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Waiting(message, answer))
-        if self._back and len(self._waiting) >= self._in_flight:
-            _end_wait(self._back)
+        kept: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._waiting.append((message, kept))
+        if self._back and not self._back.done() and len(self._waiting) >= self._in_flight:
+            self._back.set_result(None)
         if not self._writer:
             self._writer = asyncio.create_task(self._write(self._history), name="chatlib history")
-        return await answer
+        try:
+            return {"ok": True, "id": await kept}
+        except sqlite3.Error as error:
+            self._log.warning("Messages cannot be kept: %s", error)
+            return refused(_NOT_KEPT)
 
     def read_offset(self, given: Any) -> int | None:
         """Return the ``offset`` that a client gave, if any.
@@ -147,7 +145,8 @@ class Delivery:
     # -- from the writer to everybody --
 
     async def _open(self, history: History) -> None:
-        self._delivered = max(self._delivered, await history.open())
+        last = await history.open()
+        self._delivered = max(self._delivered, last)
 
     async def _write(self, history: History) -> None:
         loop = asyncio.get_running_loop()
@@ -159,6 +158,39 @@ class Delivery:
                 await self._gather(len(batch) + len(self._waiting), loop.time() - started)
         finally:
             self._writer = None
+
+    async def _write_batch(
+        self, batch: Sequence[tuple[Message, asyncio.Future[int]]], history: History
+    ) -> None:
+        results: Sequence[Kept | Exception]
+        try:
+            await self._open(history)
+            results = await history.keep([message for message, _ in batch])
+        except Exception as error:  # noqa: BLE001  (each that waits raises it)
+            results = [error] * len(batch)
+        async with self._turn:
+            for (message, _), result in zip(batch, results, strict=True):
+                if isinstance(result, Kept) and result.is_new:
+                    await self._deliver(message._replace(id=result.id))
+        for (_, kept), result in zip(batch, results, strict=True):
+            if kept.done():  # whoever sent it has gone
+                continue
+            if isinstance(result, Kept):
+                kept.set_result(result.id)
+            else:
+                kept.set_exception(result)
+
+    async def _deliver(self, message: Message) -> None:
+        try:
+            await self._emit(message)
+        except Exception:  # it is kept, and replayed to those whom it did not reach
+            logger.exception("Message %d was kept, but not delivered", message.id)
+        self._delivered = message.id
+
+    async def _emit(self, message: Message) -> None:
+        # In a tuple, `None` is still one argument.
+        data = (message.delivered_data(),)
+        await self._io.emit(message.event, data, to=message.rooms, skip_sid=message.skip)
 
     async def _gather(self, in_flight: int, took: float) -> None:
         """Give those who were just answered the time to send again.
@@ -174,54 +206,10 @@ class Delivery:
         if in_flight == 1 or len(self._waiting) >= _BATCH or self._is_closed:
             return
         self._in_flight = min(in_flight, _BATCH)
-        self._back = back = asyncio.get_running_loop().create_future()
-        pause = min(self._patience * took, _LONGEST_PAUSE)
-        timer = back.get_loop().call_later(pause, _end_wait, back)
-        await back
-        timer.cancel()
+        self._back = asyncio.get_running_loop().create_future()
+        await asyncio.wait([self._back], timeout=min(self._patience * took, _LONGEST_PAUSE))
         paid = len(self._waiting) > 0.75 * in_flight
         self._patience = 1.0 if paid else max(self._patience / 2, _LEAST_PATIENCE)
-
-    async def _write_batch(self, batch: list[_Waiting], history: History) -> None:
-        messages = [waiting.message for waiting in batch]
-        try:
-            results = await history.keep(messages)
-            await self._deliver(messages, results)
-            answers = [_answer(result) for result in results]
-        except sqlite3.Error as error:
-            answers = [self._not_kept(error)] * len(batch)
-        except Exception as error:  # noqa: BLE001  (each that waits raises it)
-            for waiting in batch:
-                if not waiting.answer.done():
-                    waiting.answer.set_exception(error)
-            return
-        for waiting, answer in zip(batch, answers, strict=True):
-            if not waiting.answer.done():
-                waiting.answer.set_result(answer)
-
-    async def _deliver(
-        self, messages: Sequence[Message], results: Sequence[Kept | BadInputError]
-    ) -> None:
-        async with self._turn:
-            for message, result in zip(messages, results, strict=True):
-                if isinstance(result, Kept) and result.is_new:
-                    await self._deliver_one(message._replace(id=result.id))
-
-    async def _deliver_one(self, message: Message) -> None:
-        try:
-            await self._emit(message)
-        except Exception:  # it is kept, and replayed to those whom it did not reach
-            logger.exception("Message %d was kept, but not delivered", message.id)
-        self._delivered = message.id
-
-    async def _emit(self, message: Message) -> None:
-        # In a tuple, `None` is still one argument.
-        data = (message.delivered_data(),)
-        await self._io.emit(message.event, data, to=message.rooms, skip_sid=message.skip)
-
-    def _not_kept(self, error: sqlite3.Error) -> Ack:
-        self._log.warning("Messages cannot be kept: %s", error)
-        return refused(_NOT_KEPT)
 
     # -- from the history to one socket --
 
@@ -232,25 +220,24 @@ class Delivery:
         if gap:
             await self._tell_gap(sid, gap)
         more = True
-        while more and self._is_here(sid):
-            page = await history.missed(audience, after, self._delivered)
-            after, more = await self._send_page(sid, page)
+        while self._is_here(sid):
+            # The last page comes in the turn: nothing else is delivered until the socket is in.
+            async with contextlib.nullcontext() if more else self._turn:
+                page = await history.missed(audience, after, self._delivered)
+                for entry in page.entries:
+                    await self._replay_one(sid, entry)
+                if not more and not page.more:
+                    await self._enter(sid, [each.room for each in audience])
+                    return
+            after, more = page.after, page.more
             if more:
                 await self._io.drained(sid)
-                continue
-            async with self._turn:  # nothing else is delivered until the socket is in
-                page = await history.missed(audience, after, self._delivered)
-                after, more = await self._send_page(sid, page)
-                if not more:
-                    await self._enter(sid, [each.room for each in audience])
 
-    async def _send_page(self, sid: str, page: Page) -> tuple[int, bool]:
-        for entry in page.entries:
-            if isinstance(entry, Gap):
-                await self._tell_gap(sid, entry)
-            elif entry.skip != sid:
-                await self._io.emit(entry.event, (entry.delivered_data(),), to=sid)
-        return page.after, page.more
+    async def _replay_one(self, sid: str, entry: Message | Gap) -> None:
+        if isinstance(entry, Gap):
+            await self._tell_gap(sid, entry)
+        elif entry.skip != sid:
+            await self._io.emit(entry.event, (entry.delivered_data(),), to=sid)
 
     async def _tell_gap(self, sid: str, gap: Gap) -> None:
         data = {"after": gap.after, "missed": gap.missed}
@@ -262,14 +249,3 @@ class Delivery:
     async def _enter(self, sid: str, rooms: Sequence[str]) -> None:
         for room in rooms if self._is_here(sid) else ():
             await self._io.enter_room(sid, room)
-
-
-def _end_wait(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
-
-
-def _answer(result: Kept | BadInputError) -> Ack:
-    if isinstance(result, Kept):
-        return {"ok": True, "id": result.id}
-    return refused(str(result))

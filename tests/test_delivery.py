@@ -260,11 +260,14 @@ class TestWriter:
         why = "The server is stopping; the message was not kept."
         assert await delivery.send(self.message()) == {"ok": False, "error": why}
 
-    async def test_a_message_that_comes_while_the_file_opens_and_closes(self, delivery):
+    async def test_a_message_that_comes_while_the_file_opens_is_kept_before_it_closes(
+        self, delivery
+    ):
         sent = asyncio.create_task(delivery.send(self.message()))
         await asyncio.sleep(0)  # it opens the file now
         await delivery.close()
-        assert (await sent)["ok"] is False
+        assert await sent == {"ok": True, "id": 1}
+        assert await self.history.open() == 1
 
 
 class TestKeys:

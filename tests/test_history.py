@@ -13,8 +13,8 @@ import time
 import pytest
 import pytest_asyncio
 
-from chatlib.database import PAGE, Database
-from chatlib.history import PAGE_BYTES, Gap, History, Kept, Message
+from chatlib.database import PAGE, PAGE_BYTES, Database
+from chatlib.history import Gap, History, Kept, Message
 from chatlib.messages import Audience, BadInputError
 from support.databases import Faulty, damage
 from support.waiting import TIMEOUT, eventually, threads_end
@@ -119,7 +119,7 @@ class TestKeep:
                 super().close()
 
         await (await opened(factory=Settings)).close()
-        assert settings == [2, "wal", "exclusive"]
+        assert settings == [2, b"wal", b"exclusive"]
 
     async def test_memory_is_enough(self):
         history = History()
@@ -684,7 +684,7 @@ class TestMissed:
         assert await start_of_replay(history, [TEA], 15) == (15, None)
 
     async def test_what_is_left_out_is_counted_only_so_far(self, opened, monkeypatch):
-        monkeypatch.setattr("chatlib.history.COUNTED", 4)
+        monkeypatch.setattr("chatlib.database.COUNTED", 4)
         history = await opened(bound=5)
         await keep(history, *(message() for _ in range(10)))
         assert await start_of_replay(history, [EVERYONE], 0) == (5, Gap(0, 4, more=True))

@@ -40,7 +40,7 @@ MUTANTS = {
         f'to={FIRST_TAB} + message.rooms[1:] if message.to.kind == "user" else message.rooms,',
     ),
     "a direct message misses the sender's other tab": Mutant(
-        "history.py",
+        "database.py",
         "return [self.to.room, self.sender.room] if own else [self.to.room]",
         "return [self.to.room]",
     ),

@@ -6,15 +6,15 @@ pytestmark = pytest.mark.slow
 LESSON = "08_lost_and_found.ipynb"
 MUTANTS = {
     "a message is acknowledged before it is kept": Mutant(
-        "delivery.py", "return await answer", 'return {"ok": True, "id": self._delivered + 1}'
+        "delivery.py", '"id": await kept}', '"id": self._delivered + 1}'
     ),
     "a message that the disk refuses is acknowledged": Mutant(
         "delivery.py", "return refused(_NOT_KEPT)", 'return {"ok": True, "id": 1}'
     ),
     "a message is delivered before it is kept": Mutant(
         "delivery.py",
-        "results = await history.keep(messages)",
-        "[await self._emit(m) for m in messages]; results = await history.keep(messages)",
+        "results = await history.keep(",
+        "[await self._emit(m) for m, _ in batch]; results = await history.keep(",
     ),
     "a replay begins one too early": Mutant(
         "database.py", '"after": after,', '"after": after - 1,'
@@ -29,8 +29,8 @@ MUTANTS = {
     ),
     "the acknowledgement has no id": Mutant(
         "delivery.py",
-        'return {"ok": True, "id": result.id}',
-        'return {"ok": True}',
+        'return {"ok": True, "id": await kept}',
+        'return {"ok": bool(await kept)}',
     ),
 }
 
