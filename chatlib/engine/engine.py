@@ -65,6 +65,8 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
             raise ValueError(f"The engine does not support {name}.")
         if isinstance(options.get("ping_interval"), tuple):
             raise TypeError("ping_interval is a number of seconds here, without a grace.")
+        if callable(options.get("cors_allowed_origins")):
+            raise TypeError("cors_allowed_origins is an origin here, or a list of them.")
         if options.setdefault("async_mode", "aiohttp") != "aiohttp":
             raise ValueError("The engine is for aiohttp.")
         super().__init__(**options)

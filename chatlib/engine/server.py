@@ -57,6 +57,8 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
         auth_size: int = 65_536,
         **options: Any,
     ) -> None:
+        if "serializer" in options:
+            raise TypeError("The packets of this server are JSON; it takes no serializer.")
         packet_class = type("Packet", (Packet,), {"json": json}) if json else Packet
         super().__init__(client_manager or Fanout(), serializer=packet_class, **options)
         check(self, self.eio, self.manager)

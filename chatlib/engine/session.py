@@ -24,7 +24,7 @@ _TURN = 32
 
 
 class Session:
-    """One Engine.IO client; `engineio.AsyncServer` reads ``closed``, ``session``, ``upgraded``.
+    """One Engine.IO client.
 
     Frames leave in the order of `send`, as there is one list, and all is taken from its front.
 

@@ -8,7 +8,7 @@ import engineio
 import pytest
 from aiohttp import web
 
-from chatlib.engine.engine import Engine
+from chatlib.engine import Engine, Server
 from support.engines import PATH, engine, packets, within
 from support.waiting import TIMEOUT, eventually
 
@@ -25,6 +25,14 @@ class TestOptions:
     def test_of_a_grace_for_pings_are_refused(self):
         with pytest.raises(TypeError, match="ping_interval is a number of seconds"):
             Engine(ping_interval=(25, 5))
+
+    def test_of_origins_by_a_function_are_refused(self):
+        with pytest.raises(TypeError, match="cors_allowed_origins is an origin here, or a list"):
+            Engine(cors_allowed_origins=lambda origin: True)
+
+    def test_of_a_serializer_are_refused(self):
+        with pytest.raises(TypeError, match="it takes no serializer"):
+            Server(serializer="msgpack")
 
     def test_for_another_server_than_aiohttp_are_refused(self):
         with pytest.raises(ValueError, match="aiohttp"):
