@@ -237,7 +237,11 @@ class Delivery:
         if isinstance(entry, Gap):
             await self._tell_gap(sid, entry)
         elif entry.skip != sid:
-            await self._io.emit(entry.event, (entry.delivered_data(),), to=sid)
+            try:
+                await self._io.emit(entry.event, (entry.delivered_data(),), to=sid)
+            except (TypeError, ValueError) as error:  # or it would end every replay
+                self._log.warning("Message %d cannot be replayed: %s", entry.id, error)
+                await self._tell_gap(sid, Gap(entry.id - 1, 1))
 
     async def _tell_gap(self, sid: str, gap: Gap) -> None:
         data = {"after": gap.after, "missed": gap.missed}

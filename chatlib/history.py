@@ -10,7 +10,7 @@ import math
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -64,7 +64,7 @@ class History:
         self._factory = factory
         self._database = Database(path, factory)
         self._thread: ThreadPoolExecutor | None = None
-        self._opening: asyncio.Future[int] | None = None
+        self._opening: Future[int] | None = None  # of no loop: one may end meanwhile
         self._retention: asyncio.Task[None] | None = None
 
     async def open(self) -> int:
@@ -77,12 +77,14 @@ class History:
         if not self._opening:
             self._database = Database(self.path, self._factory)
             self._thread = ThreadPoolExecutor(1, thread_name_prefix="chatlib history")
-            self._opening = self._run(self._database.open)
+            self._opening = self._thread.submit(self._database.open)
             if min(self._keep_seconds, self._keep_bytes) < math.inf:
                 self._retention = asyncio.create_task(self._remove_old(), name="chatlib retention")
         opening = self._opening
         try:
-            return await asyncio.shield(opening)
+            if opening.done():
+                return opening.result()
+            return await asyncio.shield(asyncio.wrap_future(opening))
         except Exception:
             if opening is self._opening:  # for the next one to try again
                 await self.close()

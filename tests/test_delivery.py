@@ -680,6 +680,22 @@ class TestFailures:
         assert events[1] == ("history-gap", {"after": 1, "missed": 1})
         assert texts(bob) == ["a", "c"]
 
+    @pytest.mark.parametrize("data", ["d6ff00000000", "cb7ff8000000000000"], ids=["time", "NaN"])
+    async def test_a_damaged_message_that_has_no_json_ends_no_replay(
+        self, keeper, servers, tmp_path, caplog, data
+    ):
+        alice = await keeper.connect(ALICE)
+        for text in "abc":
+            await send(alice, {"text": text})
+        await keeper.stop()
+        damage(tmp_path / "history.db", f"UPDATE messages SET data = x'{data}' WHERE id = 2")
+        keeper = await servers(limits=QUICK)
+        bob = await keeper.connect(BOB | {"offset": 0})
+        await let_in(keeper, bob)
+        assert texts(bob) == ["a", "c"]
+        assert bob.inbox.named("history-gap") == [({"after": 1, "missed": 1},)]
+        assert "Message 2 cannot be replayed" in caplog.text
+
     async def test_a_join_whose_replay_fails_is_answered(self, keeper, monkeypatch):
         alice = await keeper.connect(ALICE)
 

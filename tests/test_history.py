@@ -232,6 +232,22 @@ class TestClose:
 
         assert [asyncio.run(use()) for _ in range(3)] == [1, 2, 3]
 
+    def test_a_loop_that_ends_while_it_opens_leaves_it_to_the_next(self, tmp_path):
+        history = History(tmp_path / "history.db")
+
+        async def leave():
+            asyncio.create_task(history.open())  # noqa: RUF006  (it is left alone)
+            await asyncio.sleep(0)
+
+        async def use():
+            await history.open()
+            [number] = await keep(history, message())
+            await history.close()
+            return number
+
+        asyncio.run(leave())
+        assert asyncio.run(use()) == 1
+
 
 class TestFile:
     async def test_ids_and_keys_go_on(self, opened):
