@@ -1,8 +1,9 @@
 """The names of dependencies that nobody has promised us: all of them.
 
 One of them is private, `_engineio_server_class`, by which a Socket.IO server makes the Engine.IO
-server below; the others are not documented. Every other name that `chatlib` uses is documented, or
-is an option of a constructor that is kept under its own name.
+server below; the others are not documented. Every other name that `chatlib` uses is documented, by a
+docstring at least, or is an option of a constructor that is kept under its own name. Without
+``max_size`` in asyncio's transports, a client's bytes are read in larger pieces; nothing breaks.
 """
 
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from importlib.metadata import version
 
 _DISTRIBUTIONS = {
     "IPython": "ipython",
+    "aiohttp": "aiohttp",
     "engineio": "python-engineio",
     "socketio": "python-socketio",
 }
@@ -44,12 +46,13 @@ PRIVATE_NAMES = {
     ("socketio", "AsyncClient"): ["connected", "eio", "handlers", "namespace_handlers"],
     ("engineio", "AsyncServer"): ["handlers", "sockets"],
     ("engineio", "AsyncClient"): ["handlers", "ws"],
+    ("aiohttp", "RequestHandler"): ["log_exception", "writing_paused"],
     ("IPython", "InteractiveShell"): ["InteractiveTB"],
 }
 
 
 def check(*owners: object) -> None:
-    """Raise RuntimeError if an object of a dependency has lost a name that is used here."""
+    """Raise RuntimeError if an object or a class of a dependency has lost a name used here."""
     for owner in owners:
         for package, base, name in _names_of(owner):
             if name not in vars(owner) and not hasattr(base, name):
@@ -59,7 +62,7 @@ def check(*owners: object) -> None:
 
 
 def _names_of(owner: object) -> Iterator[tuple[str, type, str]]:
-    for base in type(owner).__mro__:
+    for base in (owner if isinstance(owner, type) else type(owner)).__mro__:
         package = base.__module__.partition(".")[0]
         for name in PRIVATE_NAMES.get((package, base.__name__), ()):
             yield package, base, name

@@ -5,6 +5,7 @@ from pathlib import Path
 import engineio
 import pytest
 import socketio
+from aiohttp import web
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
@@ -21,6 +22,8 @@ def objects():
 def owner_of(kind):
     if kind == ("IPython", "InteractiveShell"):
         return InteractiveShell(config=Config({"HistoryManager": {"enabled": False}}))
+    if kind == ("aiohttp", "RequestHandler"):
+        return web.RequestHandler
     return next(
         one
         for one in objects()
@@ -35,9 +38,9 @@ def test_a_name_that_has_gone_is_told_in_one_sentence(kind, name, monkeypatch):
     owner = owner_of(kind)
     check(owner)
     if name in vars(owner):
-        delattr(owner, name)
+        monkeypatch.delattr(owner, name)
     else:
-        for base in type(owner).__mro__:
+        for base in (owner if isinstance(owner, type) else type(owner)).__mro__:
             if name in vars(base):
                 monkeypatch.delattr(base, name)
     with pytest.raises(RuntimeError) as raised:
