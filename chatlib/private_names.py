@@ -1,8 +1,8 @@
 """The names of dependencies that nobody has promised us: all of them.
 
 One of them is private, `_engineio_server_class`, by which a Socket.IO server makes the Engine.IO
-server below; the others are not documented. Every other name that `chatlib` uses is documented, by a
-docstring at least, or is an option of a constructor that is kept under its own name. Without
+server below; the others are not documented. Every other name that `chatlib` uses is documented, if
+only by a docstring, or is an option of a constructor that is kept under its own name. Without
 ``max_size`` in asyncio's transports, a client's bytes are read in larger pieces; nothing breaks.
 """
 
