@@ -31,8 +31,8 @@ _WHY = (
 class Engine(engineio.AsyncServer):  # type: ignore[misc]
     """An `engineio.AsyncServer` with sessions of its own, which python-socketio knows as `eio`.
 
-    The messages of one client are handled one after the other. A session always ends at its ping
-    timeout. In a list of ``cors_allowed_origins``, ``"self"`` stands for the server's own origin.
+    The messages of one client are handled one after the other, and those of text as text, even if
+    that is JSON. A session always ends at its ping timeout. In a list of ``cors_allowed_origins``, ``"self"`` stands for the server's own origin.
 
     Args:
         unread_bytes: How much may wait for one client, before the server hangs up on it.
@@ -140,7 +140,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
         """Run a coroutine function in the background; it begins after this has returned."""
         # Not by the loop's factory, which may be one of eager tasks: what a connect handler starts
         # is to emit after the client is told that it is connected.
-        task = asyncio.Task(target(*args, **kwargs), loop=asyncio.get_running_loop())
+        task = asyncio.Task(target(*args, **kwargs))
         self.background_tasks.add(task)
         task.add_done_callback(self.background_tasks.discard)
         return task
@@ -271,8 +271,9 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
     def _answer(self, request: web.Request, body: bytes, status: int = 200) -> web.Response:
         allowed = self.cors_allowed_origins != [] and status != 403
         headers = http.cors_headers(request, credentials=self.cors_credentials) if allowed else {}
+        kind = "text/plain" if status == 200 else "application/json"
         return web.Response(
-            body=body, status=status, headers=headers, content_type="text/plain", charset="UTF-8"
+            body=body, status=status, headers=headers, content_type=kind, charset="UTF-8"
         )
 
 

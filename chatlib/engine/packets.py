@@ -27,8 +27,7 @@ _WITH_ATTACHMENTS = {plain: binary for binary, plain in _WITHOUT_ATTACHMENTS.ite
 
 # With fewer digits, and two of an exponent, no number comes near 1.8e308.
 _MANY_DIGITS = 200
-# How larger ones look with zeros for all digits, and a small E.
-_LARGE = (b"0e000", b"0e+000", b"0" * _MANY_DIGITS)
+# How a text looks with zeros for all digits, and a small E.
 _SHAPE = bytes.maketrans(b"123456789E", b"000000000e")
 
 
@@ -82,7 +81,7 @@ _read_each_number = json.JSONDecoder(
 def _may_overflow(text: str) -> bool:
     """Tell whether there may be a number over 1.8e308 in a text; it may be in quotes, too."""
     shape = text.encode("utf-8", "surrogatepass").translate(_SHAPE)
-    return b"000" in shape and any(large in shape for large in _LARGE)
+    return b"0e000" in shape or b"0e+000" in shape or b"0" * _MANY_DIGITS in shape
 
 
 class Unread:
@@ -192,8 +191,16 @@ class Packet(packet.Packet):  # type: ignore[misc]
     json: Any = Json
     packet_type: int
 
-    def __init__(self, *args: Any, encoded_packet: Any = None, **options: Any) -> None:
-        super().__init__(*args, **options, binary=False)
+    def __init__(
+        self,
+        packet_type: int = packet.EVENT,
+        data: Any = None,
+        namespace: str | None = None,
+        id: int | None = None,  # noqa: A002
+        *,
+        encoded_packet: Any = None,
+    ) -> None:
+        super().__init__(packet_type, data, namespace, id, binary=False)
         if encoded_packet:  # one that has been read, and is handed on to python-socketio
             self.__dict__ |= encoded_packet.__dict__
 

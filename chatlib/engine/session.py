@@ -153,7 +153,8 @@ class Session:
             self.hang_up("the server failed to handle what it sent")
         finally:
             self._running -= 1
-            self._tell_if_ended()
+            if self.closed:
+                self._tell_if_ended()
 
     # -- HTTP long-polling
 
@@ -237,24 +238,23 @@ class Session:
         """Read a WebSocket to its end, which is also the end of the session."""
         self._websocket = websocket
         self.flush()
+        count = 0
         try:
-            await self._read(websocket)
+            while not self.closed:
+                packet = await websocket.receive()
+                if packet is None or self.closed:  # what comes after the end is not read
+                    break
+                if isinstance(packet, str):
+                    packet = frames.read_packet(packet)
+                await self.receive(packet)
+                count += 1
+                if count % _TURN == 0:  # aiohttp does not wait as long as there is something
+                    await asyncio.sleep(0)
         except ValueError as error:
             self.hang_up(str(error))
         finally:
             self.close(self._engine.reason.TRANSPORT_CLOSE)
         await asyncio.wait([self._end(websocket)])
-
-    async def _read(self, websocket: WebSocket) -> None:
-        count = 0
-        while not self.closed:
-            packet = await websocket.receive()
-            if packet is None or self.closed:  # what comes after the end is not read
-                return
-            await self.receive(frames.read_packet(packet) if isinstance(packet, str) else packet)
-            count += 1
-            if count % _TURN == 0:  # aiohttp does not wait as long as there is something to read
-                await asyncio.sleep(0)
 
     # -- The end
 

@@ -12,6 +12,9 @@ from chatlib.engine import frames
 GOODBYE = 1.0
 # So many bytes are read at once: what aiohttp makes of them it does without others' having a turn.
 _AT_ONCE = 16_384
+# Python 3.11 takes long to look these up.
+_DATA = (WSMsgType.TEXT, WSMsgType.BINARY)
+_CONTROL = (WSMsgType.PING, WSMsgType.PONG)
 _FAULTS: dict[int, str] = {
     WSCloseCode.INVALID_TEXT: "its text is not UTF-8",
     WSCloseCode.MESSAGE_TOO_BIG: "it sent a frame that is too long",
@@ -47,17 +50,17 @@ class WebSocket:
         Raises:
             ValueError: It has ended because of what came; the text says why.
         """
-        while (message := await self.response.receive()).type in (WSMsgType.PING, WSMsgType.PONG):
+        while (message := await self.response.receive()).type not in _DATA:
+            if message.type == WSMsgType.ERROR and isinstance(message.data, WebSocketError):
+                raise ValueError(_FAULTS.get(message.data.code, "it does not speak WebSocket"))
+            if message.type not in _CONTROL:
+                return None
             if message.type == WSMsgType.PING:
                 with contextlib.suppress(OSError):  # the connection is lost
                     await self.response.pong(message.data)
             await asyncio.sleep(0)  # a client may send nothing else, without a pause
-        if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
-            data: str | bytes = message.data
-            return data
-        if not isinstance(message.data, WebSocketError):
-            return None
-        raise ValueError(_FAULTS.get(message.data.code, "it does not speak WebSocket"))
+        data: str | bytes = message.data
+        return data
 
     @property
     def is_ready(self) -> bool:
