@@ -31,8 +31,9 @@ _WHY = (
 class Engine(engineio.AsyncServer):  # type: ignore[misc]
     """An `engineio.AsyncServer` with sessions of its own, which python-socketio knows as `eio`.
 
-    The messages of one client are handled one after the other, and those of text as text, even if
-    that is JSON. A session always ends at its ping timeout. In a list of ``cors_allowed_origins``, ``"self"`` stands for the server's own origin.
+    The messages of one client are handled one after the other; text is handed on as it came, even
+    if it is JSON. A session always ends at its ping timeout. In a list of ``cors_allowed_origins``,
+    ``"self"`` stands for the server's own origin.
 
     Args:
         unread_bytes: How much may wait for one client, before the server hangs up on it.

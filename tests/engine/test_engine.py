@@ -254,6 +254,13 @@ class TestClientsOfPythonEngineio:
             await within(client.disconnect())
             await eventually(lambda: len(server.app.reasons()) == 1)
 
+    async def test_learn_why_they_are_refused(self):
+        async with engine() as server:
+            server.eio.on("connect", lambda sid, environ: {"why": "We are closed."})
+            with pytest.raises(engineio.exceptions.ConnectionError) as refused:
+                await self.client(server, ["polling"])
+            assert refused.value.args[1] == {"why": "We are closed."}
+
     @pytest.mark.parametrize("transports", TRANSPORTS)
     async def test_learn_that_the_server_ends_their_session(self, transports):
         async with engine() as server:
