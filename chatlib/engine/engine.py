@@ -76,8 +76,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
         self.timeout = timeout
         self.sockets: dict[str, Session] = {}
         self.background_tasks: set[asyncio.Task[Any]] = set()
-        self._telling: set[asyncio.Task[None]] = set()
-        self._ended: dict[str, Session] = {}  # while the application is told so
+        self._ended: dict[str, tuple[Session, asyncio.Task[None]]] = {}  # which tells of that
         self.leaving: dict[str, Session] = {}
         self._unflushed: list[Session] = []
         self._refusals = OnceASecond(self.logger)
@@ -116,7 +115,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
         return "websocket" if self._known(sid).upgraded else "polling"
 
     def _known(self, sid: str) -> Session:
-        return self.sockets.get(sid) or self._ended[sid]
+        return self.sockets.get(sid) or self._ended[sid][0]
 
     async def disconnect(self, sid: str | None = None) -> None:
         """End the session of a client, or of all; the application is told right after this."""
@@ -126,8 +125,8 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
     async def shutdown(self) -> None:
         """End all sessions, and cancel what runs in the background; takes under a second."""
         await self.disconnect()
-        if self._telling:
-            await asyncio.wait(self._telling, timeout=_STOP)
+        if telling := [task for _, task in self._ended.values()]:
+            await asyncio.wait(telling, timeout=_STOP)
         if left := self.background_tasks - {asyncio.current_task()}:
             for task in left:
                 task.cancel()
@@ -151,9 +150,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
     def tell_end(self, session: Session, reason: str) -> None:
         """Tell the application in the background that a session has ended."""
         task = self.start_background_task(session.run, "disconnect", reason)
-        self._telling.add(task)
-        task.add_done_callback(self._telling.discard)
-        self._ended[session.sid] = session
+        self._ended[session.sid] = session, task
         task.add_done_callback(lambda _: self._ended.pop(session.sid))
 
     def flush_soon(self, session: Session) -> None:
@@ -189,8 +186,12 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
             return self._refuse(request, _VERSION)
         if sid is None and not is_get:
             return self._refuse(request, _METHOD)
-        is_known = is_get or (request.method == hdrs.METH_POST and not is_socket)
-        if not is_known or "j" in request.query or not self._may_be_socket(request):
+        if is_socket:
+            is_known = is_get and (self.allow_upgrades or sid is None)
+            is_known = is_known and bool(web.WebSocketResponse().can_prepare(request))
+        else:
+            is_known = is_get or request.method == hdrs.METH_POST
+        if not is_known or "j" in request.query:
             return self._refuse(request, _REQUEST)
         if sid is None:
             return await self._open(request, is_socket=is_socket)
@@ -202,12 +203,6 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
         if is_get:
             return await self._poll(request, session)
         return await self._post(request, session)
-
-    def _may_be_socket(self, request: web.Request) -> bool:
-        if request.query["transport"] != "websocket":
-            return True
-        is_allowed = self.allow_upgrades or "sid" not in request.query
-        return is_allowed and bool(web.WebSocketResponse().can_prepare(request))
 
     async def _open(self, request: web.Request, *, is_socket: bool) -> web.StreamResponse:
         session = self.session_class(self, self.generate_id(), request.remote)

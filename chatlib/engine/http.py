@@ -7,9 +7,6 @@ from typing import Any
 from aiohttp import hdrs, web
 from aiohttp.http import HttpProcessingError
 
-# In a list of origins, it stands for the server's own.
-SELF = "self"
-
 
 async def read_body(request: web.Request, most: int, seconds: float) -> bytes:
     """Return the body of a request, of so many bytes at most, sent in so many seconds.
@@ -53,9 +50,9 @@ def is_allowed(request: web.Request, origins: str | Sequence[str] | None) -> boo
     origin = request.headers.get(hdrs.ORIGIN)
     if origin is None or origins == []:
         return True
-    allowed = {origins or SELF} if isinstance(origins, str | None) else set(origins)
-    if SELF in allowed:
-        allowed = allowed - {SELF} | _own(request)
+    allowed = {origins or "self"} if isinstance(origins, str | None) else set(origins)
+    if "self" in allowed:
+        allowed = allowed - {"self"} | _own(request)
     return not allowed.isdisjoint(("*", origin))
 
 

@@ -191,16 +191,8 @@ class Packet(packet.Packet):  # type: ignore[misc]
     json: Any = Json
     packet_type: int
 
-    def __init__(
-        self,
-        packet_type: int = packet.EVENT,
-        data: Any = None,
-        namespace: str | None = None,
-        id: int | None = None,  # noqa: A002
-        *,
-        encoded_packet: Any = None,
-    ) -> None:
-        super().__init__(packet_type, data, namespace, id, binary=False)
+    def __init__(self, *args: Any, encoded_packet: Any = None, **options: Any) -> None:
+        super().__init__(*args, **options, binary=False)
         if encoded_packet:  # one that has been read, and is handed on to python-socketio
             self.__dict__ |= encoded_packet.__dict__
 

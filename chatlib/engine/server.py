@@ -66,10 +66,9 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
         self.connect_timeout = connect_timeout
         self.connect_burst = connect_burst
         self.auth_size = auth_size
-        self._has_run = self._restarts = False
+        self._listens = False
         self._clients: dict[str, _Client] = {}
         # What python-socketio does with what has been looked at here.
-        self._opened = self.eio.handlers["connect"]
         self._received = self.eio.handlers["message"]
         self._closed = self.eio.handlers["disconnect"]
         self.eio.on("connect", self._open)
@@ -82,7 +81,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
     async def shutdown(self) -> None:
         """Stop; what the manager has running in the background starts again with the server."""
         await super().shutdown()
-        self._restarts = self._has_run
+        self._listens = False
 
     # -- What a subclass may decide
 
@@ -118,10 +117,10 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
             self.connect_timeout, session.hang_up, "it joins no namespace"
         )
         self._clients[eio_sid] = _Client(session, late)
-        if self._restarts:  # python-socketio does so once alone
+        if not self._listens:  # python-socketio does so only once
+            self._listens = True
             self.manager.initialize()
-        self._has_run, self._restarts = True, False
-        await self._opened(eio_sid, environ)
+        self.environ[eio_sid] = environ
 
     async def _close(self, eio_sid: str, reason: str) -> None:
         if client := self._clients.pop(eio_sid, None):

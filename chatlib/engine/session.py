@@ -29,11 +29,8 @@ class Session:
     Frames leave in the order of `send`, as there is one list, and all is taken from its front.
 
     Attributes:
-        sid: Its id.
-        remote: The address that it connected from.
         name: What log lines call it.
         session: What the application keeps with it.
-        closed: Whether it has ended.
         fault: Why the server hung up on it; empty if it did not.
     """
 
