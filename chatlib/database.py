@@ -28,7 +28,6 @@ COUNTED = 10_000
 # databases, the second tells how its tables look.
 _OURS = 0x63686174
 _VERSION = 1
-_TABLES = "SELECT count(*) FROM sqlite_master"
 
 # Names are kept as bytes: they may hold half a surrogate pair, which SQLite's text may not.
 _USER = Audience("user").room
@@ -183,7 +182,9 @@ class Database:
             name = _name(message)
             try:
                 if name in known:
-                    results.append(Kept(_same(message, known[name]), is_new=False))
+                    if not (earlier := known[name]) or _content(message) != _content(earlier):
+                        raise BadInputError("This key was used for another message.")
+                    results.append(Kept(earlier.id, is_new=False))
                     continue
                 data = _pack(message.data)
             except BadInputError as error:
@@ -196,7 +197,8 @@ class Database:
             if message.key is not None:
                 known[name] = message._replace(id=number)
         if values:
-            self._check_files()
+            if self._identify() != self._files:  # it would be lost with this process
+                raise sqlite3.OperationalError("file was removed or replaced while it was open")
             # One statement is one transaction: one wait for the disk, and for Python's lock.
             self._execute(_INSERT + ", ".join([_VALUES] * (number - self._last)), values)
             self._last = number
@@ -260,7 +262,7 @@ class Database:
     def _prepare(self) -> None:
         # Before anything else: from then on, what locks the file locks it until it is closed.
         self._execute("PRAGMA locking_mode = EXCLUSIVE")
-        [[tables]] = self._execute(_TABLES)
+        [[tables]] = self._execute("SELECT count(*) FROM sqlite_master")
         [[owner]] = self._execute("PRAGMA application_id")
         [[version]] = self._execute("PRAGMA user_version")
         if tables and owner != _OURS:
@@ -281,11 +283,6 @@ class Database:
         if not self._connection:
             raise sqlite3.ProgrammingError("The history is closed.")
         return self._connection
-
-    def _check_files(self) -> None:
-        """Raise an error if what is written now would be lost with the last process to have it."""
-        if self._identify() != self._files:
-            raise sqlite3.OperationalError("file was removed or replaced while it was open")
 
     def _identify(self) -> list[Any]:
         """Return what tells the database's files from others of their names."""
@@ -349,13 +346,6 @@ def _given(audience: Sequence[Audience], after: int, until: int) -> dict[str, An
 def _name(message: Message) -> tuple[bytes, bytes | None]:
     """Return what tells a message from others: who sent it, and the key if it has one."""
     return _bytes(message.sender.room), None if message.key is None else _bytes(message.key)
-
-
-def _same(message: Message, earlier: Message | None) -> int:
-    """Return the id of the earlier message with the same key; refuse another, or a damaged one."""
-    if not earlier or _content(message) != _content(earlier):
-        raise BadInputError("This key was used for another message.")
-    return earlier.id
 
 
 def _content(message: Message) -> tuple[str, Audience, str]:

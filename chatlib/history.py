@@ -108,11 +108,8 @@ class History:
     ) -> tuple[int, Gap | None]:
         """Return where a replay may begin, and what that leaves out.
 
-        Args:
-            audience: As for `missed`.
-            after: The last id that was heard. An id that this history has not given yet comes
-                from another one; then all of this one was missed.
-            until: As for `missed`.
+        Its arguments are those of `missed`. An ``after`` that this history has not given yet comes
+        from another one; then all of this one was missed.
         """
         return await self._run(self._database.start_of_replay, audience, after, until, self.bound)
 
