@@ -470,6 +470,14 @@ class TestStrangers:
         assert answers[0] == "41"
         assert answers[1].startswith("40{")
 
+    async def test_events_of_who_has_left_are_read_slowly(self, server, monkeypatch):
+        monkeypatch.setattr("chatlib.engine.server._PAUSE", 3600)
+        client = await server.client()
+        await client.send("41", '42["echo"]', "40")
+        await server.client()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(client.receive(), 0.1)
+
 
 class TestLimits:
     async def test_what_is_refused_is_answered_unread(self, strict, unread):
