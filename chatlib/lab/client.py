@@ -59,6 +59,7 @@ class Client(socketio.AsyncClient):  # type: ignore[misc]
         self._timeout = timeout
         self._turn = turn
         self.was_connected = False
+        self._has_left = False
         self._background: set[asyncio.Task[Any]] = set()
         self._waiting: set[asyncio.Task[None]] = set()
         check(self, self.eio)
@@ -116,6 +117,7 @@ class Client(socketio.AsyncClient):  # type: ignore[misc]
             return
         async with self._turn(self, url):
             await self._close_websocket()
+            self._has_left = False
             try:
                 connecting = super().connect(url, wait_timeout=2 * timeout, **options)
                 await self._connect(connecting, timeout)
@@ -123,7 +125,9 @@ class Client(socketio.AsyncClient):  # type: ignore[misc]
                 if options["transports"][0] == "polling":  # the server learns it only by its pings
                     self._wire.links.break_off(self.name)
                 raise
-        self.was_connected = True
+        # python-socketio takes a client for connected that a handler has disconnected meanwhile.
+        self.connected = self.connected and not self._has_left
+        self.was_connected = not self._has_left
 
     async def _connect(self, connecting: Coroutine[Any, Any, None], timeout: float) -> None:
         __tracebackhide__ = True
@@ -144,6 +148,7 @@ class Client(socketio.AsyncClient):  # type: ignore[misc]
     async def disconnect(self) -> None:
         """Disconnect, as `socketio.AsyncClient.disconnect` does."""
         self.was_connected = False
+        self._has_left = True
         await super().disconnect()
 
     def start_background_task(self, target: Any, *args: Any, **kwargs: Any) -> asyncio.Task[Any]:

@@ -7,6 +7,7 @@ from socketio.exceptions import BadNamespaceError, ConnectionRefusedError
 from socketio.exceptions import ConnectionError as SocketConnectionError
 
 from chatlib.lab import Lab, LabTimeoutError
+from chatlib.server import ChatServer
 from support.processes import free_port
 
 
@@ -125,6 +126,19 @@ async def test_a_client_that_left_connects_again(io, lab):
     await lab.settle()
     assert heard == [1]
     assert len(io.eio.sockets) == 1
+
+
+async def test_a_client_that_leaves_as_soon_as_it_is_welcomed():
+    async with await Lab.open(ChatServer().io) as lab:
+        alice = lab.client("alice")
+
+        @alice.on("welcome")
+        async def welcome(text):
+            await alice.disconnect()
+
+        await alice.connect(lab.url)
+        await lab.settle()
+        assert not alice.connected
 
 
 async def test_call_returns_the_answer(io, lab):
