@@ -125,9 +125,9 @@ class Client(socketio.AsyncClient):  # type: ignore[misc]
                 if options["transports"][0] == "polling":  # the server learns it only by its pings
                     self._wire.links.break_off(self.name)
                 raise
-        # python-socketio takes a client for connected that a handler has disconnected meanwhile.
-        self.connected = self.connected and not self._has_left
         self.was_connected = not self._has_left
+        if self._has_left:  # by a handler, which python-socketio does not see
+            self.connected = False
 
     async def _connect(self, connecting: Coroutine[Any, Any, None], timeout: float) -> None:
         __tracebackhide__ = True
