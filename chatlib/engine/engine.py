@@ -115,7 +115,10 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
         return "websocket" if self._known(sid).upgraded else "polling"
 
     def _known(self, sid: str) -> Session:
-        return self.sockets.get(sid) or self._ended[sid][0]
+        session = self.sockets.get(sid) or self._ended.get(sid, (None, None))[0]
+        if session is None:
+            raise KeyError("Session not found")
+        return session
 
     async def disconnect(self, sid: str | None = None) -> None:
         """End the session of a client, or of all; the application is told right after this."""

@@ -115,7 +115,7 @@ class TestSessions:
     async def test_of_nobody(self):
         async with engine() as server:
             for wants in (server.eio.get_session("x"), server.eio.save_session("x", {})):
-                with pytest.raises(KeyError):
+                with pytest.raises(KeyError, match="Session not found"):
                     await wants
             with pytest.raises(KeyError):
                 server.eio.transport("x")
