@@ -69,7 +69,7 @@ class Answers:
             async with member.turn:
                 if self._members.get(sid) is not member:  # it left while it waited
                     return _ENDED
-                return _sendable({"ok": True, **(await self._handle(event, sid, data) or {})})
+                return _sendable(await self._handle(event, sid, data))
         except BadInputError as error:
             return refused(str(error))
         except Exception:
@@ -86,6 +86,10 @@ class Answers:
         return await result if inspect.isawaitable(result) else result
 
 
-def _sendable(answer: dict[str, object]) -> dict[str, object]:
-    Packet(packet.ACK, [answer]).encode()  # raises here, where the client can still be told
+def _sendable(returned: object) -> dict[str, object]:
+    """Return the acknowledgement, or raise here, where the client can still be told."""
+    if not isinstance(returned, Mapping | None):
+        raise TypeError(f"A handler of the chat returns an object or nothing, not {returned!r}.")
+    answer = {"ok": True, **(returned or {})}
+    Packet(packet.ACK, [answer]).encode()
     return answer

@@ -74,12 +74,13 @@ class TestAnswer:
         assert record.getMessage() == "The handler of fail failed"
         assert "secret" in caplog.text
 
-    @pytest.mark.parametrize("returned", ["done", 7, True, ["a"]])
+    @pytest.mark.parametrize("returned", ["done", 7, True, ["a"], False, 0, ""])
     async def test_what_is_no_object_is_a_failure_too(self, caplog, returned):
         chat = Chat()
         chat.on("odd", lambda sid, data: returned)
         assert await chat.answer("odd", "s1", 7) == FAILED
         assert "The handler of odd failed" in caplog.text
+        assert f"returns an object or nothing, not {returned!r}." in caplog.text
 
     @pytest.mark.parametrize("value", [{1}, float("nan"), {(1,): 2}, object()])
     async def test_what_cannot_be_sent_is_a_failure_too(self, caplog, value):

@@ -57,7 +57,7 @@ MUTANTS = {
     ),
     "the acknowledgement is missing": Mutant(
         "answers.py",
-        'return _sendable({"ok": True, **(await self._handle(event, sid, data) or {})})',
+        "return _sendable(await self._handle(event, sid, data))",
         "await self._handle(event, sid, data)",
     ),
     "bad input is not answered": Mutant("answers.py", "return refused(str(error))", "return None"),
