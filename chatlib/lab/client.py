@@ -41,8 +41,11 @@ class Client(socketio.AsyncClient):  # type: ignore[misc]
 
     Attributes:
         name: What pictures and errors call it.
+        connected: Whether it is connected.
         was_connected: Whether it has been connected, and has not left by itself.
     """
+
+    connected: bool
 
     def __init__(
         self,
