@@ -19,7 +19,8 @@ _OVERHEAD = 50
 _PORTION = 65_536
 # A polling client in Python reads 16 packets at once, and one may be the goodbye.
 _PACKETS = 15
-# After so many packets of one client, others have their turn.
+# After so many packets of one client, others have their turn: aiohttp does not wait while there is
+# something to read.
 _TURN = 32
 
 
@@ -216,20 +217,19 @@ class Session:
         self._probe = asyncio.timeout(self._engine.timeout)
         try:
             async with self._probe:
-                if not await self._says(websocket, "2probe"):
-                    return False
-                websocket.write(frames.PONG_TO_PROBE)
-                self._answer_poll()  # the client waits for that before it goes on
-                return await self._says(websocket, "5")
+                packet = await websocket.receive()
+                if packet == "2probe":
+                    websocket.write(frames.PONG_TO_PROBE)
+                    self._answer_poll()  # the client waits for that before it goes on
+                    packet = await websocket.receive()
+                    if packet == "5":
+                        return True
         finally:
             self._probe = None
             self.flush()
-
-    async def _says(self, websocket: WebSocket, expected: str) -> bool:
-        packet = await websocket.receive()
-        if packet not in (None, expected):
-            raise ValueError("it does not speak Engine.IO")
-        return packet == expected
+        if packet is None:
+            return False
+        raise ValueError("it does not speak Engine.IO")
 
     async def serve(self, websocket: WebSocket) -> None:
         """Read a WebSocket to its end, which is also the end of the session."""
@@ -245,7 +245,7 @@ class Session:
                     packet = frames.read_packet(packet)
                 await self.receive(packet)
                 count += 1
-                if count % _TURN == 0:  # aiohttp does not wait as long as there is something
+                if count % _TURN == 0:
                     await asyncio.sleep(0)
         except ValueError as error:
             self.hang_up(str(error))

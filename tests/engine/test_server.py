@@ -531,6 +531,12 @@ class TestLimits:
         answer = await client.call_raw('["echo"]', b"x")
         assert answer == {"malformed": "Each binary attachment must be used once."}
 
+    async def test_a_malformed_acknowledgement_ends_the_connection(self, strict, hung_up):
+        client = await strict.client()
+        await client.send("431[1e999]")
+        await client.ended()
+        assert hung_up() == [f"{NOT_SOCKET_IO}A number must be finite."]
+
     async def test_a_malformed_event_ends_the_connection_if_nobody_answers(self, server, hung_up):
         client = await server.client()
         await client.send('421["connect"]')
