@@ -87,6 +87,7 @@ class TestDeadlines:
             assert await answer(reader)
             assert await has_ended(reader)
 
+    @pytest.mark.slow
     async def test_and_one_that_does_not_read_its_answers(self, server):
         loop = asyncio.get_running_loop()
         with socket.socket() as client:
@@ -179,6 +180,7 @@ class TestTooMany:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
+@pytest.mark.slow
 async def test_four_hundred_silent_connections_at_a_limit_of_256_descriptors(tmp_path, connect_tcp):
     """Newcomers come in all the same, and the log stays short."""
     run = f"ulimit -n 256 && exec '{sys.executable}' -m chatlib --port 0"

@@ -241,7 +241,10 @@ class TestGuessing:
         assert task.result() == ""
         return clock.now - came
 
-    @pytest.mark.parametrize("patience", [None, 0.05, 0.1, 0.5, 0.76, 1, 2])
+    @pytest.mark.parametrize(
+        "patience",
+        [None, *(pytest.param(p, marks=pytest.mark.slow) for p in (0.05, 0.1)), 0.5, 0.76, 1, 2],
+    )
     async def test_sixty_who_guess_hold_up_a_right_one_for_less_than_a_second(
         self, passcode, clock, attack, patience
     ):

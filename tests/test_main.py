@@ -71,6 +71,7 @@ class TestOutput:
         assert visitors.command.lines[3:] == shown
         assert visitors.command.errors == []
 
+    @pytest.mark.slow
     async def test_a_room_that_the_terminal_cannot_spell(self, command):
         running = await command("--port", "0", PYTHONIOENCODING="ascii")
         connect = PlainClients(running.url)

@@ -171,7 +171,9 @@ class TestPasscode:
         assert "guess" not in shown
         assert connect.command.errors == []
 
-    @pytest.mark.parametrize("secret", [["--secret", "long and random"], []])
+    @pytest.mark.parametrize(
+        "secret", [["--secret", "long and random"], pytest.param([], marks=pytest.mark.slow)]
+    )
     async def test_a_token_outlives_a_restart_with_a_secret(self, run, secret):
         connect = await run("--passcode", CODE, *secret)
         alice = await connect({"passcode": CODE})
@@ -185,7 +187,7 @@ class TestPasscode:
         else:
             assert await why_refused(connect.url, session) == "The token is not valid."
 
-    @pytest.mark.parametrize("way", ["environment", "file"])
+    @pytest.mark.parametrize("way", ["environment", pytest.param("file", marks=pytest.mark.slow)])
     async def test_it_need_not_be_an_argument_which_all_users_of_the_machine_see(
         self, command, tmp_path, way
     ):

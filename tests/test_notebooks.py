@@ -814,6 +814,7 @@ def test_executing_does_not_write_what_differs(tmp_path):
     assert IPython.version_info < (8, 5) or "In[3]" in traceback  # before, it numbers no cells
 
 
+@pytest.mark.slow
 def test_executing_twice_shows_what_the_first_pass_left(tmp_path):
     first, second = executed(written(tmp_path, "x = globals().get('x', 0) + 1\nx"), passes=2)
     assert second != first

@@ -40,6 +40,7 @@ def test_the_server_needs_nothing_of_a_notebook():
     assert "chatlib.lab" not in done.stdout.split()
 
 
+@pytest.mark.slow
 def test_the_lab_needs_what_the_server_does_not():
     done = run("-c", "import sys, chatlib.lab; print(*sys.modules)")
     assert done.returncode == 0, done.stderr

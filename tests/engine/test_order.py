@@ -89,6 +89,7 @@ async def test_whatever_carries_it(seed):
 
 
 @pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.slow
 async def test_and_clients_that_come_and_go_at_random_leave_nothing(seed):
     """They end in every state there is, while the server sends to all and ends some itself."""
     rng = random.Random(seed)

@@ -520,7 +520,7 @@ class TestHandlers:
 
 class TestNothingIsLeft:
     @pytest.mark.parametrize("ending", ["1", "zzz", "vanish", "disconnect"])
-    @pytest.mark.parametrize("way", ["websocket", "upgraded"])
+    @pytest.mark.parametrize("way", ["websocket", pytest.param("upgraded", marks=pytest.mark.slow)])
     async def test_of_a_session_that_has_ended(self, briefly, ending, way):
         gc.collect()
         gc.disable()
