@@ -11,6 +11,8 @@ from chatlib.limits import Limits
 from chatlib.members import Members
 from chatlib.messages import Ack, BadInputError, new_socket_id, refused
 
+# How many seconds a client that costs memory, and that nobody knows, has to ask to be let in.
+_CONNECT = 10.0
 # How many seconds a replay waits for a slow reader before it sends the next page all the same.
 _DRAIN = 5.0
 
@@ -47,6 +49,7 @@ class Circuit(Server):
             "unread_bytes": limits.unread_bytes,
             "packets_per_request": limits.packets_per_request,
             "connect_burst": 10,
+            "connect_timeout": _CONNECT,
             "engineio_logger": _logger,
         }
         super().__init__(**defaults | options)

@@ -292,6 +292,10 @@ class TestAttachments:
 
 
 class TestConnecting:
+    def test_a_stranger_is_kept_for_ten_seconds(self):
+        assert ChatServer().io.connect_timeout == 10
+        assert ChatServer(connect_timeout=2).io.connect_timeout == 2
+
     async def test_twice(self, server, log):
         alice = await server.client()
         await alice.send("40", "40")
