@@ -103,7 +103,7 @@ async def compare(rounds, messages):
             print(
                 f"{name}: {without:.0f} messages a second without a history, "
                 f"{with_one:.0f} with one, ratio {ratio:.2f}; CPU for one "
-                f"{cpu:.0f} us and {cpu_with_one:.0f} us, {cpu_with_one - cpu:.0f} us more"
+                f"{cpu:.0f} us and {cpu_with_one:.0f} us, {cpu_with_one - cpu:+.0f} us"
             )
         await off.stop()
         await on.stop()
