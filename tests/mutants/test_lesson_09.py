@@ -38,8 +38,8 @@ MUTANTS = {
         "self._tokens.loads(_bytes(token))",
         "self._tokens.loads_unsafe(_bytes(token))[1]",
     ),
-    "the rate is not limited": Mutant("limits.py", "self._count_events(1)", "pass"),
-    "the size is not limited": Mutant("limits.py", "self._limits.check_size(size)", "pass"),
+    "the rate is not limited": Mutant("limits.py", "self._events -= events", "pass"),
+    "the size is not limited": Mutant("limits.py", "limits.check_size(size)", "pass"),
     "a log line may be two": Mutant(
         "__main__.py",
         "character if character.isprintable() else repr(character)[1:-1]",
