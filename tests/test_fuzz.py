@@ -154,6 +154,7 @@ class Fuzz:
         await flush(self.bystander)
         self.bystander.frames.clear()
         self.before = sorted(self.server.ghosts)
+        self.connections = len(self.server.web.connections)
 
     async def check(self):
         """The bystander hears its friend, and of strangers only what everyone may hear."""
@@ -186,6 +187,8 @@ class Fuzz:
     async def end(self, generation=2):
         """All is as it was before the strangers came."""
         await eventually(lambda: sorted(self.server.ghosts) == self.before, PATIENCE)
+        # Who was hung up on has a second to read why, and its connection takes memory until then.
+        await eventually(lambda: len(self.server.web.connections) == self.connections, PATIENCE)
         await self.check()
         gc.collect(generation)  # a task that failed says so when it is collected
         assert self.watch.wrong == []
@@ -295,7 +298,7 @@ class TestFrames:
             print(f"{fuzz.count.read} frames, {fuzz.watch.warnings} hung up on", before, after)
             assert fuzz.watch.warnings > FRAMES / 50  # it was hostile
             assert fuzz.count.handled > FRAMES / 4  # and came far
-            assert after < before * 1.02
+            assert after - before < 10 * FRAMES  # what is made once for some of them is less
 
     async def test_over_polling(self, count):
         source = random.Random(3)
