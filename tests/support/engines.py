@@ -6,11 +6,8 @@ import contextlib
 import json
 import logging
 
-import aiohttp
-from aiohttp import web
-
 from chatlib.engine.engine import Engine
-from support.raw_clients import RawClient, WireClient
+from support.raw_servers import BareServer
 from support.waiting import TIMEOUT
 
 PATH = "/engine.io/?EIO=4&transport="
@@ -37,7 +34,7 @@ class Recorder:
         return [reason for event, _, reason in filter(lambda x: x[0] == "disconnect", self.told)]
 
 
-class EngineServer:
+class EngineServer(BareServer):
     """An `Engine` that listens; by default it sends back what it is sent.
 
     Attributes:
@@ -46,38 +43,17 @@ class EngineServer:
         url: Where it listens.
     """
 
+    path = f"{PATH}websocket"
+
     def __init__(self, eio):
         self.eio = eio
         self.app = Recorder(eio)
-        self._wires = []
 
     async def start(self):
-        app = web.Application()
-        self.eio.attach(app)
-        self.runner = web.AppRunner(
-            app, access_log=None, handler_cancellation=True, shutdown_timeout=1
-        )
-        await self.runner.setup()
-        await web.TCPSite(self.runner, "127.0.0.1", 0).start()
-        self.url = f"http://127.0.0.1:{self.runner.addresses[0][1]}"
-        self.http = aiohttp.ClientSession(self.url, timeout=aiohttp.ClientTimeout(TIMEOUT))
+        await self.listen(self.eio)
 
     async def stop(self):
-        for wire in self._wires:
-            await wire.close()
-        await self.http.close()
-        await self.eio.shutdown()
-        for connection in self.runner.server.connections:
-            connection.force_close()
-        await self.runner.cleanup()
-
-    async def get(self, path, **options):
-        async with self.http.get(path, **options) as answer:
-            return answer.status, await answer.text()
-
-    async def post(self, path, body, **options):
-        async with self.http.post(path, data=body, **options) as answer:
-            return answer.status, await answer.text()
+        await self.stop_listening(self.eio)
 
     async def poller(self):
         """Return the path of a new polling session."""
@@ -88,10 +64,9 @@ class EngineServer:
         assert (status, text[0]) == (200, "0")
         return json.loads(text[1:])
 
-    async def websocket(self, path=f"{PATH}websocket"):
+    async def websocket(self, path=path):
         """Open a WebSocket, on which nothing has been received."""
-        path = path.replace("polling", "websocket")
-        return RawClient(await self.http.ws_connect(path, max_msg_size=0))
+        return await self.upgrading(path)
 
     async def client(self):
         """Open a session over a WebSocket."""
@@ -106,11 +81,6 @@ class EngineServer:
         assert await client.receive() == "3probe"
         await client.send("5")
         return client
-
-    async def wire(self, path=f"{PATH}websocket", **options):
-        """Open a WebSocket by hand, on which nothing is read."""
-        self._wires.append(await WireClient.open(self.url, path, **options))
-        return self._wires[-1]
 
     def session(self):
         """Return the one session that there is."""

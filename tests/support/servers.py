@@ -9,13 +9,14 @@ from chatlib import ChatServer
 from chatlib.history import History
 from chatlib.web import WebServer
 from support.clients import PlainClients
-from support.raw_clients import POLLING, WEBSOCKET, RawClient, WireClient
-from support.waiting import TIMEOUT, threads_end
+from support.raw_clients import POLLING, WEBSOCKET, RawClient
+from support.raw_servers import RawRequests
+from support.waiting import threads_end
 
 CLIENT_EVENTS = ("message", "join-room", "leave-room")
 
 
-class Server:
+class Server(RawRequests):
     """A chat server that listens, and its clients, with a client library and without.
 
     Attributes:
@@ -27,28 +28,19 @@ class Server:
     def __init__(self, chat):
         self.chat = chat
         self.web = WebServer(chat.io)
-        self._wires = []
 
     async def start(self):
         await self.web.start()
-        self.url = self.web.url
+        self.open_requests(self.web.url)
         self.connect = PlainClients(self.url)
-        self._session = aiohttp.ClientSession(self.url, timeout=aiohttp.ClientTimeout(TIMEOUT))
 
     async def stop(self):
         """Let all clients leave, and stop."""
-        for wire in self._wires:
-            await wire.close()
-        await self._session.close()
+        await self.close_requests()
         await self.connect.close()
         await self.web.stop()
 
     # -- clients without a client library --
-
-    async def upgrading(self, path):
-        """Open the WebSocket that a polling session may go over to."""
-        path = path.replace("polling", "websocket")
-        return RawClient(await self._session.ws_connect(path, max_msg_size=0))
 
     async def open(self):
         """Open a WebSocket, and nothing more."""
@@ -65,28 +57,14 @@ class Server:
         await client.until(lambda frame: frame.startswith('42["welcome"'))
         return client
 
-    async def wire(self, path=WEBSOCKET, **options):
-        """Return a `WireClient`, closed in the end."""
-        self._wires.append(await WireClient.open(self.url, path, **options))
-        return self._wires[-1]
-
     async def hang_up(self, wire):
         self._wires.remove(wire)
         await wire.close()
 
     async def poller(self):
         """Return the path of a new polling session."""
-        async with self._session.get(POLLING) as answer:
-            return f"{POLLING}&sid={json.loads((await answer.text())[1:])['sid']}"
-
-    async def post(self, path, body, **options):
-        """Send a polling request; return its status and its text."""
-        async with self._session.post(path, data=body, **options) as answer:
-            return answer.status, await answer.text()
-
-    async def get(self, path, **options):
-        async with self._session.get(path, **options) as answer:
-            return answer.status, await answer.text()
+        _, text = await self.get(POLLING)
+        return f"{POLLING}&sid={json.loads(text[1:])['sid']}"
 
     # -- what no public way tells: nowhere else do tests look into these --
 
