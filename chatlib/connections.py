@@ -111,6 +111,21 @@ class Connections:
             self.end(connection)
 
 
+class _RequestLog(logging.LoggerAdapter[logging.Logger]):
+    """Logs what goes wrong with requests; one line is enough for who does not speak HTTP."""
+
+    def __init__(self, all_: Connections) -> None:
+        super().__init__(all_.logger)
+        self._once = all_.log
+
+    def log(self, level: int, msg: object, *args: object, **options: Any) -> None:
+        """Log a line, as `logging.Logger.log` does."""
+        if isinstance(options.get("exc_info"), HttpProcessingError):
+            self._once.warning(f"{msg}: it does not speak HTTP", *args)
+        else:
+            super().log(level, msg, *args, **options)
+
+
 class Connection(web.RequestHandler):
     """One connection, from when it is accepted."""
 
@@ -120,7 +135,7 @@ class Connection(web.RequestHandler):
         super().__init__(
             server,
             loop=asyncio.get_running_loop(),
-            logger=all_.logger,
+            logger=_RequestLog(all_),  # type: ignore[arg-type]
             access_log=None,  # type: ignore[arg-type]
             lingering_time=_LINGERING,
             auto_decompress=False,  # a megabyte becomes a gigabyte, and no client compresses
@@ -143,10 +158,3 @@ class Connection(web.RequestHandler):
         """Close the connection at once; a mere close waits until the client has read all."""
         self.force_close()
         self._wire.abort()
-
-    def log_exception(self, *args: Any, **options: Any) -> None:
-        """Log an error; one line is enough for a client that does not speak HTTP."""
-        if isinstance(options.get("exc_info"), HttpProcessingError):
-            self._all.log.warning(f"{args[0]}: it does not speak HTTP", *args[1:])
-        else:
-            super().log_exception(*args, **options)

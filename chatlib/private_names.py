@@ -10,44 +10,20 @@ from collections.abc import Iterator
 from importlib.metadata import version
 
 _DISTRIBUTIONS = {
-    "IPython": "ipython",
-    "aiohttp": "aiohttp",
     "engineio": "python-engineio",
     "socketio": "python-socketio",
 }
 
 # By package and class.
 PRIVATE_NAMES = {
-    ("socketio", "AsyncServer"): [
-        "_engineio_server_class",
-        "eio",
-        "environ",
-        "handlers",
-        "manager",
-        "namespace_handlers",
-        "packet_class",
-    ],
-    ("socketio", "AsyncManager"): [
-        "eio_sid_from_sid",
-        "is_connected",
-        "server",
-        "sid_from_eio_sid",
-    ],
-    ("socketio", "AsyncRedisManager"): ["redis", "redis_url"],
-    ("socketio", "Packet"): [
-        "attachment_count",
-        "data",
-        "id",
-        "json",
-        "namespace",
-        "packet_type",
-        "uses_binary_events",
-    ],
-    ("socketio", "AsyncClient"): ["connected", "eio", "handlers", "namespace_handlers"],
-    ("engineio", "AsyncServer"): ["handlers", "sockets"],
-    ("engineio", "AsyncClient"): ["handlers", "ws"],
-    ("aiohttp", "RequestHandler"): ["log_exception", "writing_paused"],
-    ("IPython", "InteractiveShell"): ["InteractiveTB"],
+    ("socketio", "AsyncServer"): (
+        "_engineio_server_class eio environ handlers manager namespace_handlers packet_class"
+    ),
+    ("socketio", "AsyncManager"): "eio_sid_from_sid is_connected server sid_from_eio_sid",
+    ("socketio", "AsyncRedisManager"): "redis redis_url",
+    ("socketio", "AsyncClient"): "connected eio handlers namespace_handlers",
+    ("engineio", "AsyncServer"): "handlers sockets",
+    ("engineio", "AsyncClient"): "handlers ws",
 }
 
 
@@ -64,5 +40,5 @@ def check(*owners: object) -> None:
 def _names_of(owner: object) -> Iterator[tuple[str, type, str]]:
     for base in (owner if isinstance(owner, type) else type(owner)).__mro__:
         package = base.__module__.partition(".")[0]
-        for name in PRIVATE_NAMES.get((package, base.__name__), ()):
+        for name in PRIVATE_NAMES.get((package, base.__name__), "").split():
             yield package, base, name

@@ -4,6 +4,7 @@ import json
 import math
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from socketio import packet
@@ -46,9 +47,11 @@ class Json:
     """
 
     @staticmethod
-    def dumps(data: Any, **_: Any) -> str:
+    def dumps(data: Any, *, default: Callable[[Any], Any] | None = None, **_: Any) -> str:
         """Write JSON, or raise `ValueError` for a number that is not finite."""
-        return _write(data)
+        if default is None:
+            return _write(data)
+        return json.dumps(data, separators=(",", ":"), allow_nan=False, default=default)
 
     @staticmethod
     def loads(text: str | bytes) -> Any:
@@ -188,20 +191,42 @@ def _put_in(data: Any, attachments: dict[int, bytes]) -> Any:
 class Packet(packet.Packet):  # type: ignore[misc]
     """A Socket.IO packet whose JSON is finite, searched for binary data only if it has some."""
 
-    json: Any = Json
+    json_module: Any = Json
     packet_type: int
+    data: Any
+    namespace: str | None
+    id: int | None
 
-    def __init__(self, *args: Any, encoded_packet: Any = None, **options: Any) -> None:
+    def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options, binary=False)
-        if encoded_packet:  # one that has been read, and is handed on to python-socketio
-            self.__dict__ |= encoded_packet.__dict__
 
-    def encode(self) -> Any:
+    def encode(self) -> str | list[str | bytes]:
         """Return the packet as text; with binary data, as a list of the text and the data."""
         try:
-            return super().encode()
+            return f"{self.packet_type}{self._rest(None)}"
         except TypeError:
             if self.packet_type not in _WITH_ATTACHMENTS:
                 raise
-            self.packet_type = _WITH_ATTACHMENTS[self.packet_type]
-            return super().encode()
+        attachments: list[bytes] = []
+        rest = self._rest(partial(_put_aside, attachments))
+        return [f"{_WITH_ATTACHMENTS[self.packet_type]}{len(attachments)}-{rest}", *attachments]
+
+    def decode(self, encoded_packet: "Packet") -> None:
+        """Take over a packet that has been read, and is handed on to python-socketio."""
+        self.__dict__ |= encoded_packet.__dict__
+
+    def _rest(self, default: Callable[[Any], Any] | None) -> str:
+        namespace = "" if self.namespace in (None, "/") else f"{self.namespace},"
+        number = "" if self.id is None else self.id
+        if self.data is None:
+            return f"{namespace}{number}"
+        written = self.json_module.dumps(self.data, separators=(",", ":"), default=default)
+        return f"{namespace}{number}{written}"
+
+
+def _put_aside(attachments: list[bytes], value: Any) -> dict[str, Any]:
+    """Return what stands for binary data in JSON."""
+    if not isinstance(value, bytes | bytearray):
+        raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
+    attachments.append(bytes(value))
+    return {"_placeholder": True, "num": len(attachments) - 1}

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import socketio
-from aiohttp import web
 from socketio import packet
 
 from chatlib.engine.engine import Engine
@@ -60,9 +59,9 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
     ) -> None:
         if "serializer" in options:
             raise TypeError("The packets of this server are JSON; it takes no serializer.")
-        packet_class = type("Packet", (Packet,), {"json": json}) if json else Packet
+        packet_class = type("Packet", (Packet,), {"json_module": json}) if json else Packet
         super().__init__(client_manager or Fanout(), serializer=packet_class, **options)
-        check(self, self.eio, self.manager, web.RequestHandler)
+        check(self, self.eio, self.manager)
         self.connect_timeout = connect_timeout
         self.connect_burst = connect_burst
         self.auth_size = auth_size
@@ -150,7 +149,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
             why = {"message": "Invalid namespace"}
             self._send(client, packet.CONNECT_ERROR, why, asked)
             return
-        auth = asked.read(self.packet_class.json.loads)
+        auth = asked.read(self.packet_class.json_module.loads)
         await self._hand_on(client, asked, auth)
         if (task := asyncio.current_task()) and task.cancelling():
             # python-socketio takes a connect handler that was cancelled for one that lets in.
@@ -197,7 +196,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
             elif received.kind == packet.EVENT:
                 await self._handle(client, sid, received)
             else:
-                data = received.read(self.packet_class.json.loads)
+                data = received.read(self.packet_class.json_module.loads)
                 is_ours = isinstance(self.manager, Fanout)
                 answered = self.manager.answered if is_ours else self.manager.trigger_callback
                 await answered(sid, received.id, data)
@@ -208,7 +207,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
 
     async def _handle(self, client: _Client, sid: str, received: Unread) -> None:
         try:
-            event, *arguments = received.read_event(self.packet_class.json.loads)
+            event, *arguments = received.read_event(self.packet_class.json_module.loads)
         except MalformedError as error:
             await self._refuse(client, received, self.malformed(sid, str(error)))
             return

@@ -25,8 +25,8 @@ class WebSocket:
     """The WebSocket of a session, or one that is to become it.
 
     aiohttp does its handshakes, and reads. It writes nothing but pongs meanwhile, so what it has
-    public is enough to write beside it: the request's transport, its protocol's `writing_paused`,
-    and `drain` of what `prepare` returns.
+    public is enough to write beside it: the request's transport, and `drain` of what `prepare`
+    returns.
     """
 
     def __init__(self, request: web.Request, longest: int) -> None:
@@ -34,15 +34,16 @@ class WebSocket:
         self.response: web.WebSocketResponse[Any] = web.WebSocketResponse(
             compress=False, max_msg_size=longest, timeout=GOODBYE, autoping=False
         )
-        self._protocol = request.protocol
         self._transport = cast("Any", request.transport)
         with contextlib.suppress(AttributeError):  # of asyncio's, which reads 256 KiB by itself
             self._transport.max_size = _AT_ONCE
         self._writer: Any = None
+        self._most_kept = 0
 
     async def accept(self, request: web.Request) -> None:
         """Answer the request."""
         self._writer = await self.response.prepare(request)
+        _, self._most_kept = self._transport.get_write_buffer_limits()
 
     async def receive(self) -> str | bytes | None:
         """Return the next message; None if the connection has ended.
@@ -65,7 +66,9 @@ class WebSocket:
     @property
     def is_ready(self) -> bool:
         """Whether it takes more; once the connection is lost, it takes and forgets anything."""
-        return not self._protocol.writing_paused or self._transport.is_closing()
+        transport = self._transport
+        is_full: bool = transport.get_write_buffer_size() > self._most_kept
+        return not is_full or transport.is_closing()
 
     def write(self, data: bytes) -> None:
         """Write one frame, or several."""

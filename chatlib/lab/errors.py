@@ -3,11 +3,14 @@
 import contextlib
 from typing import Any
 
-from IPython import get_ipython
+import IPython
+from IPython.core import ultratb
 from socketio.exceptions import TimeoutError as SocketTimeoutError
 
 from chatlib.lab.changes import Changes
-from chatlib.private_names import check
+
+# The first IPython that shows the notes of an error by itself.
+_SHOWS_NOTES = (8, 14)
 
 
 class LabTimeoutError(SocketTimeoutError):  # type: ignore[misc]
@@ -73,7 +76,7 @@ def add_note(error: BaseException, note: str) -> None:
     """
     with contextlib.suppress(Exception):  # one that is frozen takes no note, and is raised as it is
         error.add_note(note)
-        if not hasattr(error, "_render_traceback_"):
+        if IPython.version_info < _SHOWS_NOTES and not hasattr(error, "_render_traceback_"):
             error._render_traceback_ = lambda: _with_notes(error)  # type: ignore[attr-defined]
 
 
@@ -111,10 +114,8 @@ def _lines(error: BaseException) -> list[str]:
 
 
 def _with_notes(error: BaseException) -> list[str]:
-    """Return what IPython shows of an error, with the notes."""
-    shell = get_ipython()
-    check(shell)
-    tracebacks: Any = shell.InteractiveTB
+    """Return what an old IPython shows of an error, with the notes."""
+    old: Any = ultratb.AutoFormattedTB
+    tracebacks = old("Context", IPython.get_ipython().colors, tb_offset=1)
     shown: list[str] = tracebacks.structured_traceback(type(error), error, error.__traceback__)
-    text = "\n".join(shown)
-    return shown + [note for note in getattr(error, "__notes__", []) if note not in text]
+    return shown + getattr(error, "__notes__", [])

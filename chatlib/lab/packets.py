@@ -24,13 +24,22 @@ class PacketReader:
 
     Attributes:
         refusals: What the server last said to each client that it refused.
-        packet_class: How the server writes packets.
     """
 
     def __init__(self, trace: Trace) -> None:
         self.refusals: dict[str, Any] = {}
-        self.packet_class: type[packet.Packet] = packet.Packet
+        self._packet_class: type[packet.Packet] = packet.Packet
         self._trace = trace
+
+    def use(self, packet_class: type[packet.Packet]) -> None:
+        """Read packets as a server writes them.
+
+        Args:
+            packet_class: The class of its packets. If they are text, python-socketio's own reads
+                them: the server's may refuse more.
+        """
+        writes_text = isinstance(packet_class(packet.EVENT, [""]).encode(), str)
+        self._packet_class = packet.Packet if writes_text else packet_class
 
     def read(self, link: Link, data: str | bytes, source: str, target: str) -> Packet:
         """Make of an Engine.IO message the packet to record.
@@ -41,12 +50,10 @@ class PacketReader:
             source: The name of the sender.
             target: The name of the receiver.
         """
-        # A class that writes text is read by python-socketio's own: the server's may refuse more.
-        writes_text = self.packet_class.uses_binary_events
-        if writes_text and isinstance(data, bytes | bytearray):
+        if self._packet_class is packet.Packet and isinstance(data, bytes | bytearray):
             return Packet("event", source, target, BINARY)
         try:
-            read = (packet.Packet if writes_text else self.packet_class)(encoded_packet=data)
+            read = self._packet_class(encoded_packet=data)
             found = self._packet(link, read, source, target)
         except (ValueError, TypeError, LookupError):
             return Packet("event", source, target, _UNREADABLE)

@@ -87,7 +87,7 @@ class Wire:
         _undo(self._undo_server)
         self.is_attached = True
         self._io = io
-        self._reader.packet_class = io.packet_class
+        self._reader.use(io.packet_class)
         eio = io.eio
         self._undo_server += [
             put_under(io, server_ear(self)),

@@ -274,7 +274,7 @@ class TestHandlers:
             client = await server.open()
             await client.send("40", '420["echo","hi"]')
             assert await client.until(lambda frame: frame[:2] == "43") == '430["HI"]'
-        assert Server().packet_class.json is Json
+        assert Server().packet_class.json_module is Json
 
 
 class TestConnecting:

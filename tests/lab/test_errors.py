@@ -1,7 +1,9 @@
 from dataclasses import dataclass
 from types import SimpleNamespace
 
+import IPython
 import pytest
+from IPython.core import ultratb
 
 from chatlib.lab import errors
 from chatlib.lab.changes import Changes
@@ -17,7 +19,9 @@ def kept():
 def _old_shell(monkeypatch):
     """An IPython that shows no notes, as 7 does."""
     tracebacks = SimpleNamespace(structured_traceback=lambda kind, error, _: [f"Traceback {error}"])
-    monkeypatch.setattr(errors, "get_ipython", lambda: SimpleNamespace(InteractiveTB=tracebacks))
+    monkeypatch.setattr(errors.ultratb, "AutoFormattedTB", lambda *_, **__: tracebacks)
+    monkeypatch.setattr(IPython, "version_info", (8, 13, 2, ""))
+    monkeypatch.setattr(IPython, "get_ipython", lambda: SimpleNamespace(colors="NoColor"))
 
 
 def raised(error):
@@ -105,13 +109,14 @@ def test_an_old_ipython_shows_notes_too():
     assert error._render_traceback_() == ["Traceback no such thing", "Raised in the server."]
 
 
-def test_a_newer_ipython_shows_notes_once(monkeypatch):
+@pytest.mark.skipif(IPython.version_info < (8, 14), reason="This IPython shows no notes.")
+def test_a_newer_ipython_shows_them_by_itself(monkeypatch):
+    monkeypatch.setattr(IPython, "version_info", (8, 14, 0, ""))
     error = raised(LookupError("no such thing"))
     add_note(error, "Raised in the server.")
-    shown = ["Traceback", "LookupError: no such thing\nRaised in the server."]
-    tracebacks = SimpleNamespace(structured_traceback=lambda *_: shown)
-    monkeypatch.setattr(errors, "get_ipython", lambda: SimpleNamespace(InteractiveTB=tracebacks))
-    assert error._render_traceback_() == shown
+    assert not hasattr(error, "_render_traceback_")
+    shown = ultratb.VerboseTB().structured_traceback(LookupError, error, error.__traceback__)
+    assert "Raised in the server." in "\n".join(shown)
 
 
 def test_a_timeout_is_shown_with_its_notes():

@@ -188,5 +188,5 @@ async def test_what_no_serializer_reads_is_called_that():
     reader = PacketReader(Trace())
     link = Link("id", {}, "guest 1")
     assert reader.read(link, "no", "a", "b").event == "(not a Socket.IO packet)"
-    reader.packet_class = BytesPacket
+    reader.use(BytesPacket)
     assert reader.read(link, b"[1]", "a", "b").event == "(not a Socket.IO packet)"
