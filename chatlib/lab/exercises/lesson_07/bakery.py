@@ -173,7 +173,7 @@ async def _bake_and_ask(
     with _Pulse(stage.own_frame) as pulse:
         begin = loop.time()
         await baker.emit("bake", what)
-        if await comes(lambda: bool(heard.all)) and "baking" in heard.when(asker.name):
+        if await comes(stage, lambda: bool(heard.all)) and "baking" in heard.when(asker.name):
             # Several times, as a handler may give way for a moment and then block.
             answers = [await stage.call(asker, "open?") for _ in range(3)]
             was_first = "baked" not in heard.when(asker.name)
@@ -183,7 +183,7 @@ async def _bake_and_ask(
                     f'After {asker.name} called "open?", the answer should have been "yes", as '
                     f"before, but it was {said!r}."
                 )
-        await comes(lambda: heard.by_all("baked"))
+        await comes(stage, lambda: heard.by_all("baked"))
     if heard.by_all("baked"):
         await stage.clear()  # whatever comes more than once
     for event in ("baking", "baked"):
@@ -221,7 +221,7 @@ async def _bake_at_once(
         await client.emit("bake", what)
     # They may stand in line for one oven.
     for _ in orders:
-        if await comes(lambda: heard.number("baked") >= 2 * len(orders)):
+        if await comes(stage, lambda: heard.number("baked") >= 2 * len(orders)):
             break
     await stage.clear()
     for event in ("baking", "baked"):
@@ -241,7 +241,7 @@ async def _show_the_bakery(answer: Callable[..., Any], stage: Stage) -> None:
     alice, bob = await stage.join("alice", "bob")
     heard = _Heard((alice, bob))
     await alice.emit("bake", "bread")
-    await comes(lambda: "baking" in heard.when("bob"))
+    await comes(stage, lambda: "baking" in heard.when("bob"))
     await stage.call(bob, "open?")
 
 

@@ -169,9 +169,9 @@ async def _nobody_waits_for_another(
     await slow.emit("note", scene.held)
     await slow.emit("note", scene.behind)
     waits = False
-    if await comes(lambda: checks.is_asked):
+    if await comes(stage, lambda: checks.is_asked):
         await author.emit("note", text)
-        waits = not await comes(lambda: text in noted)
+        waits = not await comes(stage, lambda: text in noted)
     checks.release.set()
 
     wanted = [scene.held, scene.behind, scene.last]
