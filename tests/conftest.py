@@ -59,6 +59,12 @@ async def command(tmp_path):
 
 
 @pytest.fixture
+def soon_cut(monkeypatch):
+    """Who is hung up on, and does not close its WebSocket, is cut off in less than a second."""
+    monkeypatch.setattr("chatlib.engine.session.GOODBYE", 0.02)
+
+
+@pytest.fixture
 def fails(capfd):
     """Run ``python -m chatlib`` in this process, and return the one line with which it ends."""
     log = logging.getLogger("chatlib")

@@ -22,6 +22,8 @@ from support.clients import PlainClients, flush
 from support.servers import CLIENT_EVENTS, serving
 from support.waiting import TIMEOUT, eventually
 
+pytestmark = pytest.mark.usefixtures("soon_cut")
+
 NO_GROUP = "A room cannot have a name in the form of a socket id."
 NO_ROOM = "room must be non-empty text or a number."
 NO_USER = "user must be non-empty text or a number."

@@ -15,6 +15,7 @@ from support.raw_clients import POLLING, WEBSOCKET
 from support.servers import serving
 from support.waiting import TIMEOUT, eventually
 
+pytestmark = pytest.mark.usefixtures("soon_cut")
 BAD_REQUEST = '{"code": 3, "message": "Bad request"}'
 UNKNOWN = '{"code": 1, "message": "Session ID unknown"}'
 NOT_ENGINE_IO, NOT_SOCKET_IO = "it does not speak Engine.IO", "it does not speak Socket.IO"
@@ -36,12 +37,6 @@ async def bystanders(server):
         return [frame for frame in frames if not frame.startswith('42["broadcast"')]
 
     return alice, heard
-
-
-@pytest.fixture
-def soon_cut(monkeypatch):
-    """Who does not close its WebSocket is cut off in less than the usual second."""
-    monkeypatch.setattr("chatlib.engine.session.GOODBYE", 0.02)
 
 
 async def bare_post(server, path, *head):
@@ -187,14 +182,14 @@ class TestFrames:
         await eventually(lambda: not server.ghosts)
         assert log() == []
 
-    async def test_after_goodbye_the_connection_ends(self, server, soon_cut):
+    async def test_after_goodbye_the_connection_ends(self, server):
         """python-engineio would hold it for 45 seconds, if the client does."""
         client = await server.wire()
         client.send("40", "1")
         async with asyncio.timeout(TIMEOUT):
             await client.reader.read()  # to the end
 
-    async def test_who_is_hung_up_on_and_does_not_read_is_cut_off(self, server, log, soon_cut):
+    async def test_who_is_hung_up_on_and_does_not_read_is_cut_off(self, server, log):
         """Its goodbye would wait for ever behind what it does not read."""
         client = await server.wire(buffer=4096)
         client.writer.transport.pause_reading()
@@ -647,7 +642,7 @@ class TestSlowReader:
         await eventually(lambda: len(server.chat.members) == 2)
         return client
 
-    async def test_is_hung_up_on_before_it_holds_more_than_allowed(self, log, soon_cut):
+    async def test_is_hung_up_on_before_it_holds_more_than_allowed(self, log):
         async with serving(limits=self.LIMITS) as server:
             alice = await server.client()
             await self.slow_reader(server)
@@ -666,7 +661,7 @@ class TestSlowReader:
             await eventually(lambda: len(server.transports) == 1)
             assert (await alice.call("message", "hi")) == {"ok": True}
 
-    async def test_of_many_small_packets_too(self, log, soon_cut):
+    async def test_of_many_small_packets_too(self, log):
         """A short packet takes more memory than its text."""
         async with serving(limits=Limits(unread_bytes=200_000, burst_bytes=10**8)) as server:
             alice = await server.client()
@@ -692,7 +687,7 @@ class TestSlowReader:
             assert len(server.chat.io.eio.sockets) == 1
             assert (await server.get(path))[0] == 400
 
-    async def test_after_an_upgrade(self, log, soon_cut):
+    async def test_after_an_upgrade(self, log):
         """The connection to cut is then not the one that the session began on."""
         async with serving(limits=self.LIMITS) as server:
             alice = await server.client()
@@ -750,9 +745,7 @@ class TestCircuit:
         async with asyncio.timeout(TIMEOUT):
             await server.chat.io.drained("nobody")
 
-    async def test_a_server_that_disconnects_a_client_ends_its_connection(
-        self, server, log, soon_cut
-    ):
+    async def test_a_server_that_disconnects_a_client_ends_its_connection(self, server, log):
         client = await server.wire()  # which does nothing when its WebSocket is closed
         client.send("40")
         await eventually(lambda: server.chat.io.eio.sockets)
