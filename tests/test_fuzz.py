@@ -22,7 +22,7 @@ from socketio.packet import Packet
 
 from chatlib.engine import frames as frames_module
 from chatlib.engine.packets import RESERVED_EVENTS
-from chatlib.engine.websocket import WebSocket
+from chatlib.engine.reader import Reader
 from chatlib.limits import Allowance, Limits
 from support.clients import flush
 from support.raw_clients import websocket_frame
@@ -198,11 +198,12 @@ class Fuzz:
 def count(monkeypatch):
     """How many frames the server has read, and of how many events it has asked the limits."""
     count = SimpleNamespace(read=0, handled=0)
-    receive, read_payload, take = WebSocket.receive, frames_module.read_payload, Allowance.take
+    read, read_payload, take = Reader.read, frames_module.read_payload, Allowance.take
 
-    async def receive_and_count(websocket):
-        count.read += 1
-        return await receive(websocket)
+    def read_frame_and_count(reader):
+        frame = read(reader)
+        count.read += frame is not None
+        return frame
 
     def read_and_count(body, most):
         packets = read_payload(body, most)
@@ -213,7 +214,7 @@ def count(monkeypatch):
         count.handled += 1
         take(*given, **more)
 
-    monkeypatch.setattr(WebSocket, "receive", receive_and_count)
+    monkeypatch.setattr(Reader, "read", read_frame_and_count)
     monkeypatch.setattr(frames_module, "read_payload", read_and_count)
     monkeypatch.setattr(Allowance, "take", take_and_count)
     return count

@@ -7,7 +7,7 @@ import base64
 from collections.abc import Iterable
 
 _SEPARATOR = "\x1e"
-_TEXT, _BINARY, _CLOSE = 0x81, 0x82, 0x88
+_TEXT, _BINARY, _CLOSE, _PONG = 0x81, 0x82, 0x88, 0x8A
 # The reason that a WebSocket is closed for may have so many bytes.
 _LONGEST_REASON = 123
 # How long a header is, by its second byte; 2 for all others.
@@ -28,6 +28,11 @@ def close(code: int, reason: str) -> bytes:
     """Return the frame that closes a WebSocket, with as much of a reason as it may have."""
     text = reason.encode()[:_LONGEST_REASON].decode(errors="ignore")
     return _frame(_CLOSE, code.to_bytes(2, "big") + text.encode())
+
+
+def pong(data: bytes | bytearray) -> bytes:
+    """Return the frame that answers a ping."""
+    return _frame(_PONG, bytes(data))
 
 
 def _frame(kind: int, data: bytes) -> bytes:

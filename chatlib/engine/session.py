@@ -11,6 +11,8 @@ from chatlib.engine import frames
 from chatlib.engine.websocket import GOODBYE, WebSocket
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Coroutine
+
     from chatlib.engine.engine import Engine
 
 # About how many bytes a frame takes in memory besides its own.
@@ -19,9 +21,7 @@ _OVERHEAD = 50
 _PORTION = 65_536
 # A polling client in Python reads 16 packets at once, and one may be the goodbye.
 _PACKETS = 15
-# After so many packets of one client, others have their turn: aiohttp does not wait while there is
-# something to read.
-_TURN = 32
+_FAILED = "the server failed to handle what it sent"
 
 
 class Session:
@@ -127,32 +127,52 @@ class Session:
 
     # -- Receiving
 
-    async def receive(self, packet: str | bytes) -> None:
-        """Deal with a packet of the client, as `frames.read_packet` returns it."""
-        if isinstance(packet, bytes):
-            await self.run("message", packet)
-        elif packet[0] == "4":
-            await self.run("message", packet[1:])
-        elif packet == "1":
+    def receive(self, packet: str | bytes) -> Coroutine[Any, Any, None] | None:
+        """Deal with a packet of the client, as `frames.read_packet` returns it.
+
+        Returns:
+            What is to be awaited before the next packet, if anything.
+        """
+        if self.closed:  # what comes after the end is not read
+            return None
+        message = packet if isinstance(packet, bytes) else packet[1:]
+        if message is packet or packet[0] == "4":
+            result = self._call("message", message)
+            return result if inspect.iscoroutine(result) else None
+        if packet == "1":
             self.close(self._engine.reason.CLIENT_DISCONNECT)
-        elif not self.closed:
+        else:
             self._beat.cancel()
             self._beat = self._engine.loop.call_later(self._engine.ping_interval, self._ping)
+        return None
 
     async def run(self, event: str, *arguments: Any) -> Any:
         """Return what the application's handler of an event does; if it fails, hang up."""
-        self._running += 1
+        result = self._call(event, *arguments)
+        return await result if inspect.iscoroutine(result) else result
+
+    def _call(self, event: str, *arguments: Any) -> Any:
+        handler = self._engine.handlers.get(event)
         try:
-            handler = self._engine.handlers.get(event)
             result = handler(self.sid, *arguments) if handler else None
-            return await result if inspect.isawaitable(result) else result
         except Exception:
             self._engine.logger.exception("A handler failed")
-            self.hang_up("the server failed to handle what it sent")
+            self.hang_up(_FAILED)
+            return None
+        if result is None or not inspect.isawaitable(result):
+            return result
+        self._running += 1
+        return self._finish(result)
+
+    async def _finish(self, handling: Awaitable[Any]) -> Any:
+        try:
+            return await handling
+        except Exception:
+            self._engine.logger.exception("A handler failed")
+            self.hang_up(_FAILED)
         finally:
             self._running -= 1
-            if self.closed:
-                self._tell_if_ended()
+            self._tell_if_ended()
 
     # -- HTTP long-polling
 
@@ -188,8 +208,8 @@ class Session:
         self._posting = True
         try:
             for packet in packets:
-                if not self.closed:
-                    await self.receive(packet)
+                if work := self.receive(packet):
+                    await work
         except asyncio.CancelledError:  # what was not dealt with is lost
             self.close(self._engine.reason.TRANSPORT_CLOSE)
             raise
@@ -235,23 +255,17 @@ class Session:
         """Read a WebSocket to its end, which is also the end of the session."""
         self._websocket = websocket
         self.flush()
-        count = 0
         try:
-            while not self.closed:
-                packet = await websocket.receive()
-                if packet is None or self.closed:  # what comes after the end is not read
-                    break
-                if isinstance(packet, str):
-                    packet = frames.read_packet(packet)
-                await self.receive(packet)
-                count += 1
-                if count % _TURN == 0:
-                    await asyncio.sleep(0)
+            if not self.closed:
+                await websocket.read(self._receive)
         except ValueError as error:
             self.hang_up(str(error))
         finally:
             self.close(self._engine.reason.TRANSPORT_CLOSE)
         await asyncio.wait([self._end(websocket)])
+
+    def _receive(self, message: str | bytes) -> Coroutine[Any, Any, None] | None:
+        return self.receive(frames.read_packet(message) if isinstance(message, str) else message)
 
     # -- The end
 
@@ -291,6 +305,7 @@ class Session:
 
     def _end(self, websocket: WebSocket) -> asyncio.Task[None]:
         if not self._ending:
+            websocket.stop()
             self._ending = self._engine.start_background_task(self._close, websocket)
         return self._ending
 

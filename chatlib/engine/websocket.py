@@ -1,49 +1,67 @@
-"""A WebSocket on which frames are written as they are, past aiohttp."""
+"""A WebSocket on which frames are read and written past aiohttp."""
 
 import asyncio
+import base64
 import contextlib
+import hashlib
+from collections.abc import Callable, Coroutine
 from typing import Any, cast
 
-from aiohttp import WebSocketError, WSCloseCode, WSMsgType, web
+from aiohttp import WSCloseCode, hdrs, web
 
-from chatlib.engine import frames
+from chatlib.engine import frames, reader
 
 # So many seconds a client has to close its WebSocket, too, when the server does.
 GOODBYE = 1.0
-# So many bytes are read at once: what aiohttp makes of them it does without others' having a turn.
-_AT_ONCE = 16_384
-# Python 3.11 takes long to look these up.
-_DATA = (WSMsgType.TEXT, WSMsgType.BINARY)
-_CONTROL = (WSMsgType.PING, WSMsgType.PONG)
-_FAULTS: dict[int, str] = {
-    WSCloseCode.INVALID_TEXT: "its text is not UTF-8",
-    WSCloseCode.MESSAGE_TOO_BIG: "it sent a frame that is too long",
-}
+# So many bytes are read at once, and so many frames: then others have their turn.
+_AT_ONCE, _TURN = 16_384, 32
+# What a server adds to the key of a client, to show that it speaks WebSocket.
+_SHOWN = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+
+# Deals with a message, and returns what is to be awaited before the next one, if anything.
+Handle = Callable[[str | bytes], Coroutine[Any, Any, None] | None]
 
 
 class WebSocket:
     """The WebSocket of a session, or one that is to become it.
 
-    aiohttp does its handshakes, and reads. It writes nothing but pongs meanwhile, so what it has
-    public is enough to write beside it: the request's transport, and `drain` of what `prepare`
-    returns.
+    aiohttp reads its request, and what comes later is fed in here by the request's protocol. Frames
+    are written to the request's transport: to it alone, as there is no compression, which takes
+    four times the memory, and with which a frame could not be shared.
     """
 
     def __init__(self, request: web.Request, longest: int) -> None:
-        # Without compression: it takes four times the memory, and a frame could not be shared.
-        self.response: web.WebSocketResponse[Any] = web.WebSocketResponse(
-            compress=False, max_msg_size=longest, timeout=GOODBYE, autoping=False
+        key = request.headers[hdrs.SEC_WEBSOCKET_KEY].encode()
+        accept = base64.b64encode(hashlib.sha1(key + _SHOWN, usedforsecurity=False).digest())
+        self.response = web.StreamResponse(
+            status=101,
+            headers={
+                hdrs.UPGRADE: "websocket",
+                hdrs.CONNECTION: "upgrade",
+                hdrs.SEC_WEBSOCKET_ACCEPT: accept.decode(),
+            },
         )
+        self._protocol = request.protocol
         self._transport = cast("Any", request.transport)
         with contextlib.suppress(AttributeError):  # of asyncio's, which reads 256 KiB by itself
             self._transport.max_size = _AT_ONCE
+        self._loop = asyncio.get_running_loop()
         self._writer: Any = None
-        self._most_kept = 0
+        self._reader = reader.Reader(longest)
+        self._handle: Handle | None = None
+        self._done: asyncio.Future[str | bytes | None] | None = None
+        self._work: asyncio.Task[None] | None = None
+        self._is_held = True  # nothing is handled now
+        self._is_over = False  # nothing comes any more
+        self._error: ValueError | None = None
 
     async def accept(self, request: web.Request) -> None:
         """Answer the request."""
         self._writer = await self.response.prepare(request)
-        _, self._most_kept = self._transport.get_write_buffer_limits()
+        self._protocol.keep_alive(False)
+        self._protocol.set_parser(cast("Any", self))
+
+    # -- Reading
 
     async def receive(self) -> str | bytes | None:
         """Return the next message; None if the connection has ended.
@@ -51,24 +69,104 @@ class WebSocket:
         Raises:
             ValueError: It has ended because of what came; the text says why.
         """
-        while (message := await self.response.receive()).type not in _DATA:
-            if message.type == WSMsgType.ERROR and isinstance(message.data, WebSocketError):
-                raise ValueError(_FAULTS.get(message.data.code, "it does not speak WebSocket"))
-            if message.type not in _CONTROL:
-                return None
-            if message.type == WSMsgType.PING:
-                with contextlib.suppress(OSError):  # the connection is lost
-                    await self.response.pong(message.data)
-            await asyncio.sleep(0)  # a client may send nothing else, without a pause
-        data: str | bytes = message.data
-        return data
+        return await self.read(self.stop)
+
+    async def read(self, handle: Handle) -> str | bytes | None:
+        """Have each message dealt with, until the end of the connection, or what `stop` was given.
+
+        Raises:
+            ValueError: It has ended because of what came; the text says why.
+        """
+        self.stop()
+        self._done = self._loop.create_future()
+        self._handle, self._is_held = handle, False
+        self._go_on()
+        if self._is_over:
+            self.stop()
+        message = await self._done
+        if self._error:
+            raise ValueError(str(self._error))
+        return message
+
+    def stop(self, message: str | bytes | None = None) -> None:
+        """Read no further."""
+        self._handle, self._is_held = None, True
+        if self._done and not self._done.done():
+            self._done.set_result(message)
+
+    def feed_data(self, data: bytes) -> tuple[bool, bytes]:
+        """Take what came next, from aiohttp's protocol."""
+        self._reader.feed(data)
+        if self._is_held:
+            self._transport.pause_reading()
+        else:
+            self._go_on()
+        return False, b""
+
+    def feed_eof(self) -> None:
+        """Note that the connection is lost; what is under way is cancelled."""
+        self._is_over = True
+        if self._work:
+            self._work.cancel()
+        self.stop()
+
+    def _go_on(self) -> None:
+        if self._transport.is_closing():  # or it would be cancelled before it has begun
+            return
+        for _ in range(_TURN):
+            if self._is_held:
+                return
+            try:
+                received = self._reader.read()
+                if not received:
+                    self._transport.resume_reading()
+                    return
+                if self._deal_with(*received):
+                    break
+            except ValueError as error:
+                self._error = error.with_traceback(None)
+                self.stop()
+                return
+        self._transport.pause_reading()
+        self._loop.call_soon(self._go_on)
+
+    def _deal_with(self, kind: int, data: bytes | bytearray) -> bool:
+        """Deal with a frame, and tell whether others are to have their turn now."""
+        if kind == reader.TEXT:
+            try:
+                text = data.decode()
+            except UnicodeDecodeError:
+                raise reader.BadFrameError(
+                    WSCloseCode.INVALID_TEXT, "its text is not UTF-8"
+                ) from None
+            self._hand_over(text)
+        elif kind == reader.BINARY:
+            self._hand_over(bytes(data))
+        elif kind == reader.CLOSED:
+            self._is_over = True
+            self.stop()
+        elif kind == reader.PINGED and self.is_ready:  # who reads no answers gets none
+            self.write(frames.pong(data))
+        return kind in (reader.PINGED, reader.PONGED)  # a client may send nothing else
+
+    def _hand_over(self, message: str | bytes) -> None:
+        if self._handle and (work := self._handle(message)):
+            self._is_held = True
+            self._work = self._loop.create_task(work)
+            self._work.add_done_callback(self._end_work)
+
+    def _end_work(self, _: asyncio.Task[None]) -> None:
+        self._work = None
+        if self._handle:
+            self._is_held = False
+            self._go_on()
+
+    # -- Writing
 
     @property
     def is_ready(self) -> bool:
         """Whether it takes more; once the connection is lost, it takes and forgets anything."""
-        transport = self._transport
-        is_full: bool = transport.get_write_buffer_size() > self._most_kept
-        return not is_full or transport.is_closing()
+        return not self._protocol.writing_paused or self._transport.is_closing()
 
     def write(self, data: bytes) -> None:
         """Write one frame, or several."""
@@ -80,18 +178,31 @@ class WebSocket:
         with contextlib.suppress(OSError):  # the connection is lost, which its reader learns too
             await self._writer.drain()
 
+    # -- The end
+
     async def close(self, why: str) -> None:
         """Close it; ``why`` tells what the client did, if the server hangs up."""
         # No goodbye is said before: a client of python-engineio that is told goodbye, and finds its
         # WebSocket closed as well, waits for half a minute.
+        self.stop()
         if self._transport.is_closing():
             return
-        if not why:
-            await self.response.close()
+        if why:
+            await self._hang_up(why)
             return
-        # aiohttp would read on until the client closes it, too: a second's work with a flood.
+        self.write(frames.close(WSCloseCode.OK, ""))
+        try:
+            async with asyncio.timeout(GOODBYE):
+                await self.read(lambda _: None)
+        except (TimeoutError, ValueError):
+            self.cut()
+        self._transport.close()
+
+    async def _hang_up(self, why: str) -> None:
+        # To read on until the client closes it, too, would be a second's work with a flood.
         self._transport.pause_reading()
-        self.write(frames.close(WSCloseCode.POLICY_VIOLATION, why))
+        code = getattr(self._error, "code", WSCloseCode.POLICY_VIOLATION)
+        self.write(frames.close(code, why))
         if self._transport.can_write_eof():
             self._transport.write_eof()
         await asyncio.sleep(GOODBYE)
