@@ -1,6 +1,7 @@
 import asyncio
 import contextlib
 import logging
+import re
 import threading
 
 import pytest
@@ -11,6 +12,15 @@ from support.processes import Command
 from support.redis_servers import RedisServer
 from support.servers import Servers, serving
 from support.waiting import TIMEOUT, threads_end
+
+ALL_SLOW = re.compile(r"^pytestmark = \[?pytest\.mark\.slow\b", re.MULTILINE)
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Import nothing that is slow as a whole in a run without slow tests."""
+    if config.option.markexpr == "not slow" and collection_path.suffix == ".py":
+        return bool(ALL_SLOW.search(collection_path.read_text("utf-8"))) or None
+    return None
 
 
 @pytest_asyncio.fixture

@@ -10,6 +10,12 @@ import pytest
 gc.disable()  # while plugins and tests are imported
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config):
+    """Look through nothing once more while Python ends, after all other plugins have."""
+    config.add_cleanup(gc.freeze)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collection():
     """Collect garbage from now on, but none of what there is."""
