@@ -46,6 +46,19 @@ def bakery(*body, before="pass"):
     )
 
 
+def bakery_that_knows_when_it_has_answered(*body):
+    """Return a bakery that can tell by ``await answered()`` that "open?" was, each time."""
+    return bakery(
+        *body,
+        before="asked = asyncio.Semaphore(0)\n"
+        "    async def answered():\n"
+        "        for _ in range(3):\n"
+        "            await asked.acquire()\n"
+        "        for _ in range(100):  # until the last answer has arrived\n"
+        "            await asyncio.sleep(0)\n",
+    ).replace("return 'yes'", "asked.release()\n        return 'yes'")
+
+
 async def test_07_1(check_exercise):
     good = "    return {'ok': True, 'each': numbers[0] // numbers[1]}"
     bad = "    return {'ok': False, 'error': 'Two numbers.'}"
@@ -818,21 +831,35 @@ async def test_07_5(check_exercise):
             (bakery(baking, "await time.sleep(0.2)", baked), "Your code raised TypeError"),
             # Time for Bob, and then for nobody; or the other way round.
             (
-                bakery(baking, "await asyncio.sleep(0.05)", "time.sleep(0.2)", baked),
+                bakery_that_knows_when_it_has_answered(
+                    baking, "await answered()", "time.sleep(0.2)", baked
+                ),
                 "was answered in time, but the server stood still for a while",
             ),
             (
-                bakery(baking, "time.sleep(0.11)", "await asyncio.sleep(0.11)", baked),
+                bakery_that_knows_when_it_has_answered(
+                    baking,
+                    "time.sleep(0.11)",
+                    "await answered()",
+                    "await asyncio.sleep(0.11)",
+                    baked,
+                ),
                 "was answered in time, but the server stood still for a while",
             ),
             (  # time for most
-                bakery(baking, "await asyncio.sleep(0.14)", "time.sleep(0.06)", baked),
+                bakery_that_knows_when_it_has_answered(
+                    baking,
+                    "await answered()",
+                    "await asyncio.sleep(0.14)",
+                    "time.sleep(0.06)",
+                    baked,
+                ),
                 "was answered in time, but the server stood still for a while",
             ),
             (  # the loop itself calls what blocks it
-                bakery(
+                bakery_that_knows_when_it_has_answered(
                     baking,
-                    "await asyncio.sleep(0.05)",
+                    "await answered()",
                     "asyncio.get_running_loop().call_soon(time.sleep, 0.25)",
                     "await asyncio.sleep(0.15)",
                     baked,
