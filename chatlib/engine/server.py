@@ -4,7 +4,7 @@ import asyncio
 import inspect
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -20,6 +20,9 @@ from chatlib.private_names import check
 # After a refused event, nothing is read of its client for so many seconds: whoever sends too much
 # is slowed down, and not the others.
 _PAUSE, _PAUSE_PER_BYTE = 0.001, 1e-7
+
+# What is to be awaited before the next packet of a client is looked at, if anything.
+_Work = Coroutine[Any, Any, None] | None
 
 
 @dataclass(slots=True)
@@ -136,20 +139,22 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
             if sid := self.manager.sid_from_eio_sid(eio_sid, namespace):
                 await self.manager.disconnect(sid, namespace, ignore_queue=True)
 
-    async def _connect(self, client: _Client, asked: Unread) -> None:
+    def _connect(self, client: _Client, asked: Unread) -> _Work:
         now = time.monotonic()
         client.last_asked = max(client.last_asked, now) + 1
         if client.last_asked > now + self.connect_burst:
             client.session.hang_up("it asks too often to be let in")
-            return
+            return None
         if asked.size > self.auth_size:
             raise ProtocolError("A CONNECT is too long.")
         known = (self.handlers, self.namespace_handlers, self.namespaces)
         if self.namespaces != "*" and not any(asked.namespace in each for each in known):
             why = {"message": "Invalid namespace"}
             self._send(client, packet.CONNECT_ERROR, why, asked)
-            return
-        auth = asked.read(self.packet_class.json_module.loads)
+            return None
+        return self._let_in(client, asked, asked.read(self.packet_class.json_module.loads))
+
+    async def _let_in(self, client: _Client, asked: Unread, auth: Any) -> None:
         await self._hand_on(client, asked, auth)
         if (task := asyncio.current_task()) and task.cancelling():
             # python-socketio takes a connect handler that was cancelled for one that lets in.
@@ -166,7 +171,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
 
     # -- Packets
 
-    async def _receive(self, eio_sid: str, data: str | bytes) -> None:
+    def _receive(self, eio_sid: str, data: str | bytes) -> _Work:
         client = self._clients[eio_sid]
         try:
             received = client.unread or Unread(data)
@@ -176,51 +181,56 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
                 raise ProtocolError("The first packet must be a CONNECT.")
             client.unread = received if received.missing else None
             if client.unread:
-                return
+                return None
             if received.kind == packet.CONNECT:
-                await self._connect(client, received)
-            elif received.kind == packet.DISCONNECT:
-                await self._hand_on(client, received, None)
-            else:
-                await self._heed(client, received)
+                return self._connect(client, received)
+            if received.kind == packet.DISCONNECT:
+                return self._hand_on(client, received, None)
+            return self._heed(client, received)
         except ProtocolError as error:
             client.session.hang_up(f"it does not speak Socket.IO: {error}")
+        return None
 
-    async def _heed(self, client: _Client, received: Unread) -> None:
+    def _heed(self, client: _Client, received: Unread) -> _Work:
         sid = self._sid(client, received.namespace)
         try:
             if sid is None:  # it may have left just now
-                await self._slow_down(received)
-            elif (answer := self.refusal(sid, received.size)) is not None:
-                await self._refuse(client, received, answer)
-            elif received.kind == packet.EVENT:
-                await self._handle(client, sid, received)
-            else:
-                data = received.read(self.packet_class.json_module.loads)
-                is_ours = isinstance(self.manager, Fanout)
-                answered = self.manager.answered if is_ours else self.manager.trigger_callback
-                await answered(sid, received.id, data)
+                return self._slow_down(received)
+            if (answer := self.refusal(sid, received.size)) is not None:
+                return self._refuse(client, received, answer)
+            if received.kind == packet.EVENT:
+                return self._handle(client, sid, received)
+            data = received.read(self.packet_class.json_module.loads)
+            is_ours = isinstance(self.manager, Fanout)
+            answered = self.manager.answered if is_ours else self.manager.trigger_callback
+            return self._finish(answered(sid, received.id, data))
         except ProtocolError:
             raise
         except Exception:
             self.logger.exception("A handler failed")
+        return None
 
-    async def _handle(self, client: _Client, sid: str, received: Unread) -> None:
+    async def _finish(self, handling: Coroutine[Any, Any, None]) -> None:
+        try:
+            await handling
+        except Exception:
+            self.logger.exception("A handler failed")
+
+    def _handle(self, client: _Client, sid: str, received: Unread) -> _Work:
         try:
             event, *arguments = received.read_event(self.packet_class.json_module.loads)
         except MalformedError as error:
-            await self._refuse(client, received, self.malformed(sid, str(error)))
-            return
+            return self._refuse(client, received, self.malformed(sid, str(error)))
         handlers = self.handlers.get(received.namespace, {})
         arguments.insert(0, sid)
         if not (handler := handlers.get(event)) and (handler := handlers.get("*")):
             arguments.insert(0, event)
         if not handler:  # there may be one in a class for the namespace
-            await self._hand_on(client, received, [event, *arguments[1:]])
-        elif self.async_handlers:
+            return self._finish(self._hand_on(client, received, [event, *arguments[1:]]))
+        if self.async_handlers:
             self.start_background_task(self._run, handler, arguments, client, received)
-        else:
-            await self._run(handler, arguments, client, received)
+            return None
+        return self._finish(self._run(handler, arguments, client, received))
 
     async def _run(
         self, handler: Callable[..., Any], arguments: list[Any], client: _Client, received: Unread
@@ -230,10 +240,10 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
             answer = await answer
         self._answer(client, received, answer)
 
-    async def _refuse(self, client: _Client, received: Unread, answer: Any) -> None:
+    def _refuse(self, client: _Client, received: Unread, answer: Any) -> _Work:
         if received.kind == packet.EVENT:
             self._answer(client, received, answer)
-        await self._slow_down(received)
+        return self._slow_down(received)
 
     async def _slow_down(self, unheeded: Unread) -> None:
         await asyncio.sleep(_PAUSE + unheeded.size * _PAUSE_PER_BYTE)

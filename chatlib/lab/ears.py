@@ -5,6 +5,7 @@ Each overrides what python-socketio and python-engineio document, or `chatlib.en
 
 import asyncio
 import functools
+import inspect
 import re
 import string
 from collections.abc import Callable
@@ -68,8 +69,12 @@ def put_before(
     """
     original = eio.handlers[event]
 
+    async def awaited(*args: Any) -> Any:
+        result = original(*args)
+        return await result if inspect.isawaitable(result) else result
+
     async def handler(*args: Any) -> Any:
-        return await listener(*args, original=original)
+        return await listener(*args, original=awaited)
 
     eio.on(event, handler)
     return lambda: eio.on(event, original)
