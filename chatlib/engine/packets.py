@@ -57,6 +57,8 @@ class Json:
     def loads(text: str | bytes) -> Any:
         """Read JSON, or raise `MalformedError` for a number that is not finite."""
         known = text.decode() if isinstance(text, bytes) else text  # a message queue has bytes
+        if len(known) < _MANY_DIGITS:
+            return _read_short(known)
         return _read_each_number(known) if _may_overflow(known) else _read_quickly(known)
 
 
@@ -76,6 +78,8 @@ def _integer(text: str) -> int:
 _write = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 # To call Python for each number takes several times as long as all the rest.
 _read_quickly = json.JSONDecoder(parse_constant=_finite).decode
+# Of a short text, no integer is too large, and to look for numbers takes longer than to read them.
+_read_short = json.JSONDecoder(parse_constant=_finite, parse_float=_finite).decode
 _read_each_number = json.JSONDecoder(
     parse_constant=_finite, parse_float=_finite, parse_int=_integer
 ).decode
