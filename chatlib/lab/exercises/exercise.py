@@ -226,6 +226,9 @@ async def run(answer: Callable[..., Any], *arguments: Any) -> Any:
 @contextlib.contextmanager
 def _little_to_collect() -> Iterator[None]:
     """Keep what is there already from the collector, which would take a second in a big kernel."""
+    if gc.get_freeze_count():  # somebody else keeps it from there, and `unfreeze` would end that
+        yield
+        return
     gc.freeze()
     try:
         yield

@@ -24,6 +24,11 @@ _PUT_OFF = 0.3
 _SOON, _LATER = 0.1, 1.5
 # How often to look whether it has.
 _LOOK = 0.02
+# A right answer does what is asked at once; one that has done nothing in so many looks never will.
+# Looks are counted and not seconds: on a busy machine they take longer, as the answer does.
+_LOOKS = 30
+# While clients and server talk, more may come: such a look counts for a part of one.
+_BUSY = 0.1
 
 _ANYTHING: Any = object()
 
@@ -165,6 +170,16 @@ class Stage:
             await asyncio.sleep(_LOOK)
             steps += await self._steps()
         return deliveries_in(steps)
+
+    async def comes(self, test: Callable[[], bool]) -> bool:
+        """Wait for something that should come at once; return whether it has."""
+        looks, before = 0.0, len(self.lab.trace.steps)
+        while looks < _LOOKS and not test():
+            await asyncio.sleep(_LOOK)
+            steps = len(self.lab.trace.steps)
+            looks += 1 if steps == before else _BUSY
+            before = steps
+        return test()
 
     def fail(
         self,

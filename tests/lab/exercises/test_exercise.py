@@ -394,15 +394,30 @@ async def test_a_coroutine_is_no_background_task():
     assert verdict.message.startswith("`start_background_task` calls the function itself: hand it")
 
 
-async def test_a_check_does_not_look_through_what_a_kernel_holds():
-    gc.unfreeze()  # what the plugin `support.garbage` froze
-    frozen = [gc.get_freeze_count()]
+async def freeze_counts_of_a_check():
+    """Return how many objects the collector leaves alone before a check, in it, and after it."""
+    counts = [gc.get_freeze_count()]
 
     async def play(answer, stage, scene):
-        frozen.append(gc.get_freeze_count())
+        counts.append(gc.get_freeze_count())
 
     await replace(pass_on, play=play, scenes=(None,)).judge(print)
-    assert frozen[0] == gc.get_freeze_count() < frozen[1]
+    return [*counts, gc.get_freeze_count()]
+
+
+async def test_a_check_does_not_look_through_what_a_kernel_holds():
+    gc.unfreeze()  # what the plugin `support.garbage` froze
+    try:
+        before, within, after = await freeze_counts_of_a_check()
+    finally:
+        gc.freeze()
+    assert before == after < within
+
+
+async def test_a_check_leaves_alone_what_somebody_else_has_frozen():
+    gc.freeze()
+    before, within, after = await freeze_counts_of_a_check()
+    assert before >= within >= after > 0  # what is no longer needed goes
 
 
 async def test_an_answer_is_not_blamed_for_an_earlier_one():

@@ -11,7 +11,7 @@ from types import FrameType
 from typing import Any, Self
 
 from chatlib.lab.exercises.exercise import Repair, Stage, WrongAnswerError, run
-from chatlib.lab.exercises.lesson_07.shared import NEARLY, TRIES, comes
+from chatlib.lab.exercises.lesson_07.shared import NEARLY, TRIES
 from chatlib.lab.exercises.stage import NothingCameError
 from chatlib.lab.words import as_json, enumerated
 
@@ -191,7 +191,7 @@ async def _bake_and_ask(
     with _Pulse(stage.own_frame) as pulse:
         begin = loop.time()
         await baker.emit("bake", what)
-        if await comes(stage, lambda: bool(heard.all)) and "baking" in heard.when(asker.name):
+        if await stage.comes(lambda: bool(heard.all)) and "baking" in heard.when(asker.name):
             # Several times, as a handler may give way for a moment and then block.
             answers = [await stage.call(asker, "open?") for _ in range(3)]
             was_first = "baked" not in heard.when(asker.name)
@@ -201,7 +201,7 @@ async def _bake_and_ask(
                     f'After {asker.name} called "open?", the answer should have been "yes", as '
                     f"before, but it was {said!r}."
                 )
-        await comes(stage, lambda: heard.by_all("baked"))
+        await stage.comes(lambda: heard.by_all("baked"))
     if heard.by_all("baked"):
         await stage.clear()  # whatever comes more than once
     for event in ("baking", "baked"):
@@ -241,7 +241,7 @@ async def _bake_at_once(
         await client.emit("bake", what)
     # They may stand in line for one oven.
     for _ in orders:
-        if await comes(stage, lambda: heard.number("baked") >= 2 * len(orders)):
+        if await stage.comes(lambda: heard.number("baked") >= 2 * len(orders)):
             break
     await stage.clear()
     for event in ("baking", "baked"):
@@ -261,7 +261,7 @@ async def _show_the_bakery(answer: Callable[..., Any], stage: Stage) -> None:
     alice, bob = await stage.join("alice", "bob")
     heard = _Heard((alice, bob))
     await alice.emit("bake", "bread")
-    await comes(stage, lambda: "baking" in heard.when("bob"))
+    await stage.comes(lambda: "baking" in heard.when("bob"))
     await stage.call(bob, "open?")
 
 

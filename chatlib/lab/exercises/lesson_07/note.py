@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 from chatlib.lab.exercises.exercise import Exercise, Stage, WrongAnswerError, run
-from chatlib.lab.exercises.lesson_07.shared import comes
 from chatlib.lab.exercises.stage import NothingCameError
 from chatlib.lab.trace import Packet
 from chatlib.lab.words import as_json, enumerated
@@ -169,9 +168,9 @@ async def _nobody_waits_for_another(
     await slow.emit("note", scene.held)
     await slow.emit("note", scene.behind)
     waits = False
-    if await comes(stage, lambda: checks.is_asked):
+    if await stage.comes(lambda: checks.is_asked):
         await author.emit("note", text)
-        waits = not await comes(stage, lambda: text in noted)
+        waits = not await stage.comes(lambda: text in noted)
     checks.release.set()
 
     wanted = [scene.held, scene.behind, scene.last]

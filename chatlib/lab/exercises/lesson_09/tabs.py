@@ -78,7 +78,7 @@ async def _the_second_tab(answer: Callable[..., Any], stage: Stage, scene: _Tabs
     running = asyncio.create_task(run(answer, first, second, stage.lab.url))
     await first_of(running, unheard)
     if unheard.is_set():  # it may still come again, to who connects once more
-        await asyncio.wait([running], timeout=0.5)
+        await stage.comes(running.done)
         is_late = not running.done() or running.exception() is not None
         if is_late or not _are_one(chat, first, second):
             running.cancel()
