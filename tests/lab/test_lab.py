@@ -387,7 +387,10 @@ async def test_every_wait_ends(io, lab):
     for wait in (lab.settle, lab.show, lab.who_heard, lab.picture, lab.clear):
         with pytest.raises(LabTimeoutError, match="'slow' from alice"):
             await wait()
-    with pytest.raises(LabTimeoutError, match="'slow' from alice"):
+
+    lab._timeout = TIMEOUT  # to connect bob
+    io.on("connect", lambda *_: impatient(lab))
+    with pytest.raises(LabTimeoutError, match="Waited 0.05 s for .* 'slow' from alice"):
         await lab.join("bob")
 
 

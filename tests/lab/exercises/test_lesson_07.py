@@ -914,13 +914,14 @@ async def test_07_5(check_exercise):
             ),
             ("def answer(io): pass", 'sent "bake", and the server has no handler for it.'),
             (bakery("pass"), 'should each have heard "baking" once, within a second. What happe'),
-            (  # the oven is hot from then on
+            (  # the oven is hot for whatever comes next
                 bakery(
                     baking,
-                    "asyncio.get_running_loop().call_later(0.2, oven.set)",
-                    "await oven.wait()",
+                    "orders.append(what)",
+                    "if what == orders[0]:",
+                    "    await asyncio.sleep(0.2)",
                     baked,
-                    before="oven = asyncio.Event()",
+                    before="orders = []",
                 ),
                 'with "cake" and then with "pie", "baked" came at once',
             ),
