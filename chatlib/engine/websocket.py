@@ -47,6 +47,7 @@ class WebSocket:
             self._transport.max_size = _AT_ONCE
         self._loop = asyncio.get_running_loop()
         self._writer: Any = None
+        self._most_kept = 0
         self._reader = reader.Reader(longest)
         self._handle: Handle | None = None
         self._done: asyncio.Future[str | bytes | None] | None = None
@@ -58,6 +59,7 @@ class WebSocket:
     async def accept(self, request: web.Request) -> None:
         """Answer the request."""
         self._writer = await self.response.prepare(request)
+        _, self._most_kept = self._transport.get_write_buffer_limits()
         self._protocol.keep_alive(False)
         self._protocol.set_parser(cast("Any", self))
 
@@ -166,7 +168,9 @@ class WebSocket:
     @property
     def is_ready(self) -> bool:
         """Whether it takes more; once the connection is lost, it takes and forgets anything."""
-        return not self._protocol.writing_paused or self._transport.is_closing()
+        transport = self._transport
+        is_full: bool = transport.get_write_buffer_size() > self._most_kept
+        return not is_full or transport.is_closing()
 
     def write(self, data: bytes) -> None:
         """Write one frame, or several."""
