@@ -390,7 +390,7 @@ async def test_every_wait_ends(io, lab):
 
     lab._timeout = TIMEOUT  # to connect bob
     io.on("connect", lambda *_: impatient(lab))
-    with pytest.raises(LabTimeoutError, match="Waited 0.05 s for .* 'slow' from alice"):
+    with pytest.raises(LabTimeoutError, match=r"Waited 0\.05 s for .* 'slow' from alice"):
         await lab.join("bob")
 
 
