@@ -11,6 +11,8 @@ import sqlite3
 import sys
 from pathlib import Path
 
+from chatlib.client_fetch import CannotFetchError, fetch
+from chatlib.client_script import VARIABLE
 from chatlib.history import History
 from chatlib.identity import Passcode, Trusting
 from chatlib.server import ChatServer
@@ -57,6 +59,10 @@ def parser() -> argparse.ArgumentParser:
     add("--open", action="store_true", help="let anyone on the network in, as whoever they say")
     origin = "let pages from this origin connect as well, or * for all; repeatable"
     add("--origin", action="append", metavar="URL", help=origin)
+    script = f"where the browser's Socket.IO client is on this machine (${VARIABLE})"
+    add("--client-script", metavar="FOLDER", help=script)
+    fetch = "fetch that client with npm, so that browsers need no internet, and end"
+    add("--fetch-client", action="store_true", help=fetch)
     return parser
 
 
@@ -123,11 +129,12 @@ def chat_server(given: argparse.Namespace) -> ChatServer:
     )
 
 
-async def serve(chat: ChatServer, host: str, port: int) -> None:
+async def serve(chat: ChatServer, server: WebServer, host: str, port: int) -> None:
     """Run a chat server until SIGINT or SIGTERM.
 
     Args:
-        chat: The server.
+        chat: The chat.
+        server: What listens for it.
         host: The name or the address of the interface to listen on.
         port: The port; 0 takes a free one.
 
@@ -135,7 +142,6 @@ async def serve(chat: ChatServer, host: str, port: int) -> None:
         CannotListenError: The address cannot be listened on.
         sqlite3.Error: The history cannot be opened.
     """
-    server = WebServer(chat.io)
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     # `loop.add_signal_handler` does not exist on Windows.
@@ -164,12 +170,15 @@ def main(arguments: list[str] | None = None) -> int:
     log.setFormatter(OneLine())
     logger.addHandler(log)
     logger.setLevel(logging.INFO)
+    if given.fetch_client:
+        return fetch_client()
     try:
         chat = chat_server(given)
+        server = WebServer(chat.io, given.client_script)
     except ValueError as error:
         return complain(str(error))
     try:
-        asyncio.run(serve(chat, given.host, given.port))
+        asyncio.run(serve(chat, server, given.host, given.port))
     except sqlite3.Error as error:
         return complain(f"chatlib cannot keep a history in {given.history}: {error}")
     except CannotListenError as error:
@@ -177,8 +186,17 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
+def fetch_client() -> int:
+    """Fetch the browser's client, say where it is now, and return the exit status."""
+    try:
+        print(f"The browser's client is in {fetch()}")
+    except CannotFetchError as error:
+        return complain(str(error))
+    return 0
+
+
 def complain(sentence: str) -> int:
-    """Say on standard error why the server does not run, and return the exit status for that."""
+    """Say on standard error why it does not go on, and return the exit status for that."""
     print(sentence, file=sys.stderr)
     return 1
 

@@ -6,12 +6,14 @@ import ipaddress
 import logging
 import re
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
 
 import socketio
 from aiohttp import hdrs, web
 
+from chatlib.client_script import ClientScript
 from chatlib.connections import AT_ONCE, Connection, Connections
 
 # Clients that hang may hold up the stop for this many seconds, all of them together.
@@ -38,14 +40,18 @@ class WebServer:
 
     Args:
         io: The Socket.IO server, of `async_mode` ``"aiohttp"``.
+        client_script: The folder of the browser's client, as for `ClientScript.find`.
 
     Attributes:
         url: Where it listens, for example ``http://127.0.0.1:8000``; empty before `start`.
         address: The same as host and port.
         connections: Its connections, and how many there may be.
+
+    Raises:
+        ValueError: The folder does not have the client.
     """
 
-    def __init__(self, io: socketio.AsyncServer) -> None:
+    def __init__(self, io: socketio.AsyncServer, client_script: str | Path | None = None) -> None:
         self.url = ""
         self.address = ("", 0)
         self._io = io
@@ -55,7 +61,7 @@ class WebServer:
         self._hosts: set[str] = set()  # any, if there is none
         self._listener: asyncio.Server | None = None
         self._is_stopping = False
-        app = application(io)
+        app = application(io, ClientScript.find(client_script))
         app.middlewares[:0] = [self._note_request, self._check_host]
         self._runner = web.AppRunner(app, handler_cancellation=True)
 
@@ -181,12 +187,13 @@ async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
         raise
 
 
-def application(io: socketio.AsyncServer) -> web.Application:
-    """Return an aiohttp application that serves ``io``, a line for people and one for monitors."""
+def application(io: socketio.AsyncServer, script: ClientScript) -> web.Application:
+    """Return an aiohttp application: ``io``, what browsers need, and a line for monitors."""
     longest = io.eio.max_http_buffer_size
     app = web.Application(client_max_size=longest)
     app.router.add_get("/", _index)
     app.router.add_get("/health", _health)
+    script.add_to(app)
     io.attach(app)
     return app
 
