@@ -15,6 +15,7 @@ from chatlib.client_fetch import CannotFetchError, fetch
 from chatlib.client_script import VARIABLE
 from chatlib.history import History
 from chatlib.identity import Passcode, Trusting
+from chatlib.links import browser_url, hub_url
 from chatlib.server import ChatServer
 from chatlib.web import WebServer, is_loopback
 
@@ -59,6 +60,8 @@ def parser() -> argparse.ArgumentParser:
     add("--open", action="store_true", help="let anyone on the network in, as whoever they say")
     origin = "let pages from this origin connect as well, or * for all; repeatable"
     add("--origin", action="append", metavar="URL", help=origin)
+    proxy = "believe a proxy at this address or in this network about its clients; repeatable"
+    add("--trusted-proxy", action="append", metavar="ADDRESS", default=[], help=proxy)
     script = f"where the browser's Socket.IO client is on this machine (${VARIABLE})"
     add("--client-script", metavar="FOLDER", help=script)
     fetch = "fetch that client with npm, so that browsers need no internet, and end"
@@ -154,6 +157,8 @@ async def serve(chat: ChatServer, server: WebServer, host: str, port: int) -> No
         except (OSError, OverflowError, UnicodeError) as error:
             raise CannotListenError(f"{host}:{port}: {error}") from error
         print(f"chatlib is listening on {server.url}", flush=True)
+        if hub_url():
+            print(f"Browsers find it at {browser_url(server.url)}", flush=True)
         await stopped.wait()
         await server.stop()
     finally:
@@ -174,7 +179,7 @@ def main(arguments: list[str] | None = None) -> int:
         return fetch_client()
     try:
         chat = chat_server(given)
-        server = WebServer(chat.io, given.client_script)
+        server = WebServer(chat.io, given.client_script, given.trusted_proxy)
     except ValueError as error:
         return complain(str(error))
     try:

@@ -84,6 +84,17 @@ def redis_url():
 
 
 @pytest.fixture
+def hub(monkeypatch):
+    """Have this program run on a JupyterHub, as Ada's: ``hub(public_url)``, empty if unknown."""
+
+    def run(public_url="", prefix="/user/ada/"):
+        monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", prefix)
+        monkeypatch.setenv("JUPYTERHUB_PUBLIC_URL", public_url)
+
+    return run
+
+
+@pytest.fixture
 def log(caplog):
     """All log lines from warnings on; a traceback, anywhere, fails the test."""
     caplog.set_level(logging.INFO)
