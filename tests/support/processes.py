@@ -72,6 +72,10 @@ class Process:
         self._process.kill()
         self._process.wait(PATIENCE)
 
+    def stop(self):
+        self._process.terminate()
+        self._process.wait(PATIENCE)
+
 
 class Command(Process):
     """``python -m chatlib``, running."""
