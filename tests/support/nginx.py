@@ -1,15 +1,13 @@
 """nginx in front of a server: the README's configuration, and a certificate of its own."""
 
-import contextlib
 import os
 import re
-import socket
 import ssl
 from pathlib import Path
 
 import pytest
 
-from support.processes import Process, free_port, needed
+from support.processes import Process, free_port, listens, needed
 from support.waiting import PATIENCE, eventually
 
 README = Path(__file__).parents[2] / "README.md"
@@ -80,13 +78,8 @@ class Nginx(Process):
 
     async def listens(self):
         """Wait until it listens."""
-        await eventually(lambda: self._listens() or self.has_ended(), PATIENCE)
+        await eventually(lambda: listens(self._port) or self.has_ended(), PATIENCE)
         assert not self.has_ended(), self.errors
-
-    def _listens(self):
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self._port)):
-            return True
-        return False
 
 
 def _locations(url):

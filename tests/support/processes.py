@@ -1,5 +1,6 @@
 """Programs that tests run in processes of their own."""
 
+import contextlib
 import os
 import shutil
 import socket
@@ -24,6 +25,13 @@ def free_port():
     """Return a port of this machine that nobody listens on."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return server.getsockname()[1]
+
+
+def listens(port):
+    """Tell whether somebody listens on a port of this machine."""
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+        return True
+    return False
 
 
 class Process:
