@@ -76,7 +76,9 @@ class PacketReader:
         event, *arguments = data or [""]
         if read.id is not None:
             link.asked[source, namespace, read.id] = str(event)
-        return Packet("event", source, target, str(event), snapshot(arguments))
+        found = Packet("event", source, target, str(event), snapshot(arguments))
+        found.asks = "" if read.id is None else "call"
+        return found
 
 
 def snapshot(values: Iterable[Any]) -> tuple[Any, ...]:
