@@ -21,12 +21,12 @@ import pytest
 import pytest_asyncio
 from nbformat.v4 import new_code_cell, new_notebook
 
+from support.browsers import chromium
 from support.lessons import NOTEBOOKS, first_line, is_folded, lessons
-from support.processes import free_port, needed
+from support.processes import free_port
 from support.waiting import PATIENCE, WHOLE_RUN
 
 LESSONS = lessons()
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 SCREENSHOTS = os.environ.get("CHATLIB_SCREENSHOTS")
 if SCREENSHOTS:
     Path(SCREENSHOTS).mkdir(parents=True, exist_ok=True)
@@ -130,12 +130,7 @@ async def jupyterlab(tmp_path_factory):
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def page(jupyterlab):
-    playwright_api = pytest.importorskip("playwright.async_api")
-    chromium = needed(*BROWSERS)
-    async with playwright_api.async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
-        )
+    async with chromium() as browser:
         page = await browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
         page.set_default_timeout(WHOLE_RUN * 1000)
         await page.goto(f"{jupyterlab.url}/lab?token={jupyterlab.token}")
@@ -144,7 +139,6 @@ async def page(jupyterlab):
         # Room for the notebook, as on a small screen.
         await page.evaluate("window.jupyterapp.shell.collapseLeft()")
         yield page
-        await browser.close()
 
 
 class Notebook:
