@@ -7,6 +7,7 @@ import pytest
 import pytest_asyncio
 
 from chatlib.__main__ import main
+from support import npm
 from support.processes import Command
 from support.redis_servers import RedisServer
 from support.servers import Servers, serving
@@ -81,6 +82,18 @@ def redis_url():
     """The address of a Redis server."""
     with RedisServer() as server:
         yield server.url
+
+
+@pytest.fixture(scope="session")
+def node():
+    """The path of Node.js, with the packages of ``tests/js`` installed for it."""
+    return npm.node()
+
+
+@pytest.fixture(scope="session")
+def client_script(node):
+    """The folder of the browser's client, so that browsers need no internet."""
+    return npm.PACKAGES / "socket.io-client" / "dist"
 
 
 @pytest.fixture
