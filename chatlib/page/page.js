@@ -42,9 +42,9 @@ socket.on("recieve-message", (message) => hear(message));
 socket.on("single-message", (message) => hear(message));
 socket.on("history-gap", () => note("Older messages than these are missing."));
 
-socket.on("disconnect", () => {
+socket.on("disconnect", (reason) => {
   if (socket.active) showState("connection lost, trying again …");
-  else leave("The server has ended the connection.");
+  else if (reason === "io server disconnect") leave("The server has ended the connection.");
 });
 
 socket.on("connect_error", ({ message }) => {
@@ -310,12 +310,12 @@ function showRooms() {
   store(sessionStorage, "tab", { name: me.name, rooms: [...rooms.keys()] });
 }
 
-// What is chosen stays to be chosen, or what somebody is typing would go to another.
+// What is chosen stays there, or what somebody is typing would go to another.
 function showAddresses(chosen = $("to").value) {
-  const was = [$("to").value, $("to").selectedOptions[0]?.text];
+  const name = [...$("to").options].find(({ value }) => value === chosen)?.text ?? chosen;
   const inRooms = [...rooms.keys()].map((room) => [`room ${room}`, `Room ${room}`]);
-  const all = new Map([["", "Everyone"], was, ...inRooms, ...people]);
-  all.get(chosen) ?? all.set(chosen, chosen);
+  const all = new Map([["", "Everyone"], ...inRooms, ...people]);
+  if (!all.has(chosen)) all.set(chosen, name);
   const options = [...all].map(([value, text]) => element("option", { value }, text));
   $("to").replaceChildren(...options);
   $("to").value = chosen;

@@ -53,10 +53,14 @@ async def test_both_answer_alike(node, command):
     assert {each["status"] for each in told.values()} == {200}
 
 
+def names(folder):
+    return {path.name for path in folder.iterdir()}
+
+
 async def test_what_is_fetched_is_what_the_cdn_has(node, command, tmp_path):
     fetch = await command("--fetch-client", listening=False, XDG_CACHE_HOME=str(tmp_path))
     assert await fetch.ended() == 0, fetch.errors
     [line] = fetch.lines
     folder = Path(line.removeprefix("The browser's client is in "))
     assert ClientScript(folder).integrity == ClientScript().integrity
-    assert {path.name for path in folder.iterdir()} == set(FILES)
+    assert names(folder) == set(FILES)

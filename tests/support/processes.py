@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from support.waiting import PATIENCE, eventually
+from support.waiting import PATIENCE, WHOLE_RUN, eventually
 
 
 def needed(*names):
@@ -32,6 +32,22 @@ def listens(port):
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
         return True
     return False
+
+
+def passes(arguments, folder, **environment):
+    """Run a program that tests something; fail with all that it printed if it fails."""
+    run = subprocess.run(
+        arguments,
+        cwd=folder,
+        env=os.environ | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        timeout=WHOLE_RUN,
+    )
+    if run.returncode != 0:
+        pytest.fail(run.stdout, pytrace=False)
+    assert "tests 0" not in run.stdout
 
 
 class Process:
