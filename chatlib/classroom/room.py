@@ -6,12 +6,14 @@ import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
+from urllib.parse import quote
 
 from chatlib.classroom.chat import ClassChat
 from chatlib.classroom.record import Record
 from chatlib.classroom.views import Live, QRCode, View, Views
 from chatlib.history import History
 from chatlib.limits import Limits
+from chatlib.links import browser_url
 from chatlib.messages import EVERYONE, Audience, read_group
 from chatlib.web import WebServer
 
@@ -98,11 +100,13 @@ class Classroom:
         port = self._web.address[1]
         await self._record.note("opened", self._record.opened | {"port": port})
         url = f"http://{_own_address()}:{port}" if host == _ANY else self._web.url
-        self.link = f"{url}/#passcode={self.passcode}"
+        self.link = f"{browser_url(url)}#passcode={quote(self.passcode)}"
         _open_rooms[self.title] = self
         self._record.on_change = self._changed
         still = f"{self.title}: while the class is open, the way in and its people are shown here."
         self._views["board"] = Live(still, self._board)
+        if self._record.open_poll:  # from before a restart
+            self._show_poll()
 
     async def save(self, path: str | Path) -> None:
         """Write what was said to everyone into a file, with the polls; nothing private."""
@@ -227,8 +231,7 @@ class Classroom:
         number = len(self._record.polls) + 1
         asked = {"poll": number, "question": question, "options": options}
         await self.chat.say("poll", asked, EVERYONE)
-        still = f"Poll {number}: {question} While it is open, the answers are counted here."
-        self._views["poll"] = Live(still, self._record.polls[-1].chart)
+        self._show_poll()
 
     async def close_poll(self) -> View:
         """Close the poll, and tell everyone the result.
@@ -280,6 +283,11 @@ class Classroom:
         await self.chat.move({})
 
     # -- what is shown --
+
+    def _show_poll(self) -> None:
+        poll = self._record.polls[-1]
+        still = f"Poll {poll.number}: {poll.question} While it is open, the answers are shown here."
+        self._views["poll"] = Live(still, poll.chart)
 
     def _board(self) -> View:
         where = self.link.partition("#")[0]
