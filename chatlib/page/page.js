@@ -187,12 +187,12 @@ function add(line, identity, id) {
   if (lines.has(identity)) return;
   if (identity !== undefined) lines.set(identity, line);
   if (lines.size > 2 * MOST_LINES) lines.delete(lines.keys().next().value);
-  const log = $("log");
-  const isAtEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 50; // px
+  const [log, view] = [$("log"), $("scroll")];
+  const isAtEnd = view.scrollHeight - view.scrollTop - view.clientHeight < 50; // px
   log.insertBefore(line, id ? placeOf(id) : null);
   if (id) line.dataset.id = id;
   if (log.childElementCount > MOST_LINES) log.firstElementChild.remove();
-  if (isAtEnd) log.scrollTop = log.scrollHeight;
+  if (isAtEnd) view.scrollTop = view.scrollHeight;
 }
 
 // The line to come before: the first after all those with a lower id.

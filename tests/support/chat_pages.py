@@ -32,9 +32,21 @@ class ChatPage:
     async def join(self, name, passcode=None):
         await self.page.fill("#name", name)
         if passcode:
+            if not await self.page.is_visible("#passcode"):  # it is asked for, first
+                await self.page.click("#join button")
             await self.page.fill("#passcode", passcode)
         await self.page.click("#join button")
         await self.page.wait_for_selector("#state.connected")
+
+    async def enter(self, room):
+        """Join a room, and write to it from now on."""
+        await self.page.fill("#room", room)
+        await self.page.press("#room", "Enter")
+        await self.page.get_by_role("button", name=f"Leave {room}").wait_for()
+
+    async def write_to(self, name):
+        """Choose whom to write to: ``Everyone``, ``Room tea``, ``Bob``."""
+        await self.page.select_option("#to", label=name)
 
     async def say(self, text):
         await self.page.fill("#text", text)
@@ -42,7 +54,11 @@ class ChatPage:
 
     async def hears(self, text):
         """Wait until a message is shown."""
-        await self.page.locator("#log .text", has_text=text).wait_for()
+        await self.page.locator("#log .text").get_by_text(text, exact=True).wait_for()
+
+    async def sees(self, text):
+        """Wait until this is shown anywhere."""
+        await self.page.get_by_text(text).first.wait_for()
 
     async def said(self):
         """Return all messages, from the top to the bottom."""
