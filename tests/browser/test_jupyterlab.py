@@ -107,6 +107,16 @@ class JupyterLab:
                     return
                 await asyncio.sleep(0.05)
 
+    async def open(self, browser, **options):
+        """Return a page of a browser with room for a notebook, as on a small screen."""
+        page = await browser.new_page(**options)
+        page.set_default_timeout(WHOLE_RUN * 1000)
+        await page.goto(f"{self.url}/lab?token={self.token}")
+        await page.wait_for_function("window.jupyterapp")
+        await page.evaluate("window.jupyterapp.restored")
+        await page.evaluate("window.jupyterapp.shell.collapseLeft()")
+        return page
+
     def stop(self):
         # It ends its kernels as well, for which it may take its time.
         self._process.terminate()
@@ -131,14 +141,7 @@ async def jupyterlab(tmp_path_factory):
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def page(jupyterlab):
     async with chromium() as browser:
-        page = await browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
-        page.set_default_timeout(WHOLE_RUN * 1000)
-        await page.goto(f"{jupyterlab.url}/lab?token={jupyterlab.token}")
-        await page.wait_for_function("window.jupyterapp")
-        await page.evaluate("window.jupyterapp.restored")
-        # Room for the notebook, as on a small screen.
-        await page.evaluate("window.jupyterapp.shell.collapseLeft()")
-        yield page
+        yield await jupyterlab.open(browser, viewport={"width": WIDTH, "height": HEIGHT})
 
 
 class Notebook:
