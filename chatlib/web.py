@@ -17,7 +17,7 @@ from chatlib.circuit import Circuit
 from chatlib.client_script import ClientScript
 from chatlib.connections import AT_ONCE, Connection, Connections
 from chatlib.links import hub_url
-from chatlib.page import add_page
+from chatlib.page import add_console, add_page
 from chatlib.proxies import Proxies
 
 # Clients that hang may hold up the stop for this many seconds, all of them together.
@@ -27,7 +27,6 @@ _QUEUE = 1024
 # What goes on after it was cancelled is cancelled again after so many seconds, so many times.
 _AGAIN, _TIMES = 0.01, 20
 
-_INDEX = "chatlib is running here. Point a Socket.IO client at this address.\n"
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 _OTHER_HOST = (
     "This server listens on this machine alone, and answers to localhost, 127.0.0.1 and [::1]. "
@@ -211,7 +210,7 @@ def application(io: socketio.AsyncServer, script: ClientScript) -> web.Applicati
     """Return an aiohttp application: ``io``, what browsers need, and a line for monitors.
 
     Args:
-        io: The Socket.IO server; that of a chat comes with the page of the chat.
+        io: The Socket.IO server; that of a chat comes with its page, any other with a console.
         script: Where browsers get their Socket.IO client from.
     """
     longest = io.eio.max_http_buffer_size
@@ -219,15 +218,11 @@ def application(io: socketio.AsyncServer, script: ClientScript) -> web.Applicati
     if isinstance(io, Circuit):
         add_page(app, script, keeps_history=io.keeps_history)
     else:
-        app.router.add_get("/", _index)
+        add_console(app, script)
     app.router.add_get("/health", _health)
     script.add_to(app)
     io.attach(app)
     return app
-
-
-async def _index(request: web.Request) -> web.Response:  # noqa: ARG001
-    return web.Response(text=_INDEX)
 
 
 async def _health(request: web.Request) -> web.Response:  # noqa: ARG001

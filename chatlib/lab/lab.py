@@ -25,6 +25,7 @@ from chatlib.lab.trace import Trace
 from chatlib.lab.tunnel import Tunnel
 from chatlib.lab.waiting import CALM
 from chatlib.lab.wire import Wire
+from chatlib.links import browser_url
 
 _open_labs: dict[str, "Lab"] = {}
 
@@ -102,6 +103,14 @@ class Lab:
     def url(self) -> str:
         """Where the server listens, for `Client.connect`."""
         return self._host.url
+
+    @property
+    def page(self) -> str:
+        """Where a browser finds a page that joins the server; on a JupyterHub, under its address.
+
+        It is the chat's own for a `ChatServer`, and a console for any other server.
+        """
+        return browser_url(self.url)
 
     @property
     def faults(self) -> Faults:

@@ -24,6 +24,18 @@ def add_page(app: web.Application, script: ClientScript, *, keeps_history: bool)
         add_file(app, f"/{name}", name, script)
 
 
+def add_console(app: web.Application, script: ClientScript) -> None:
+    """Serve a page at ``/`` that joins any server: to emit by hand, and see what is heard.
+
+    Args:
+        app: Serves it.
+        script: Where the page gets the Socket.IO client from.
+    """
+    add_file(app, "/", "console.html", script)
+    for name in ("page.css", "console.css", "console.js", "icon.svg"):
+        add_file(app, f"/{name}", name, script)
+
+
 def add_file(
     app: web.Application, path: str, name: str, script: ClientScript, **values: str
 ) -> None:
