@@ -556,8 +556,8 @@ class TestViews:
 
     def test_a_table_has_a_caption_and_headers(self):
         html = views.View("People & tea", ["Name"], [["Ana"]]).html()
-        assert "<caption>People &amp; tea</caption>" in html
-        assert '<th scope="col">Name</th>' in html
+        assert re.search(r"<caption[^>]*>People &amp; tea</caption>", html)
+        assert re.search(r'<th scope="col"[^>]*>Name</th>', html)
 
 
 async def test_sixty_phones_join_and_leave_at_once(opened):

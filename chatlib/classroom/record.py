@@ -67,7 +67,7 @@ class Poll:
         counted = zip(self.options, self.counts, strict=True)
         rows = [[option, count / most, count] for option, count in counted]
         caption = f"Poll {self.number}: {self.question} ({len(self.answers)} answered)"
-        return View(caption, ["Option", "", "Answers"], rows)
+        return View(caption, ["Option", "Share", "Answers"], rows)
 
 
 class Record:

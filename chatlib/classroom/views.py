@@ -10,6 +10,7 @@ from IPython.display import display
 
 _PAUSE = 0.1  # seconds between two updates
 _LONGEST = 200  # characters of a text are shown
+_LEFT = "text-align: left"  # JupyterLab has it at the right
 _BAR = "width: {}%; height: 1em; background-color: #3f7bd9"  # on light pages and on dark ones
 
 
@@ -23,9 +24,9 @@ class View:
         """Return it as HTML."""
         if not self._rows:
             return f"<p>{html.escape(self._caption)}</p>"
-        head = "".join(f'<th scope="col">{name}</th>' for name in self._head)
+        head = "".join(f'<th scope="col" style="{_LEFT}">{name}</th>' for name in self._head)
         rows = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in self._rows)
-        caption = f"<caption>{html.escape(self._caption)}</caption>"
+        caption = f'<caption style="{_LEFT}">{html.escape(self._caption)}</caption>'
         return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
 
     def __repr__(self) -> str:
@@ -41,7 +42,7 @@ def _cell(value: Any) -> str:
     if type(value) is float:
         return f'<td style="min-width: 12em"><div style="{_BAR.format(100 * value)}"></div></td>'
     # What somebody typed in another direction does not turn the page around it.
-    return f'<td style="text-align: left"><bdi>{html.escape(_shown(value))}</bdi></td>'
+    return f'<td style="{_LEFT}"><bdi>{html.escape(_shown(value))}</bdi></td>'
 
 
 def _text(value: Any) -> str:
