@@ -38,6 +38,7 @@ function hear(event, args) {
   const answer = typeof args.at(-1) === "function" ? args.pop() : null;
   const line = show("←", event, args);
   if (answer) line.append(answering(event, answer));
+  scrollDown();
 }
 
 function answering(event, answer) {
@@ -103,8 +104,12 @@ function add(line) {
   const log = $("log");
   log.append(line);
   if (log.children.length > MOST_LINES) log.firstChild.remove();
-  log.scrollTop = log.scrollHeight;
+  scrollDown();
   return line;
+}
+
+function scrollDown() {
+  $("scroll").scrollTop = $("scroll").scrollHeight;
 }
 
 function written(value) {
