@@ -92,7 +92,8 @@ class Connections:
             Whether the client may have that many connections.
         """
         self._stop_timer(connection)
-        is_one_too_many = not self._give(connection, network(client))
+        address = connection.address if client == connection.peer else network(client)
+        is_one_too_many = not self._give(connection, address)
         if is_one_too_many:
             self.log.warning("There are too many connections: refusing a request from %s", client)
         return not is_one_too_many

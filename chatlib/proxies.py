@@ -34,8 +34,7 @@ class Proxies:
 
     def read(self, request: web.Request) -> web.Request:
         """Return a request with the address and the scheme that its client used."""
-        client = _read(request.remote or "")
-        if not self._are_those_of(client):
+        if not self._networks or not self._are_those_of(client := _read(request.remote or "")):
             return request
         steps = 0
         for text in reversed([*_listed(request, hdrs.X_FORWARDED_FOR)]):
