@@ -11,8 +11,11 @@ import sqlite3
 import sys
 from pathlib import Path
 
+from chatlib.client_fetch import CannotFetchError, fetch
+from chatlib.client_script import VARIABLE
 from chatlib.history import History
 from chatlib.identity import Passcode, Trusting
+from chatlib.links import browser_url, hub_url
 from chatlib.server import ChatServer
 from chatlib.web import WebServer, is_loopback
 
@@ -57,6 +60,12 @@ def parser() -> argparse.ArgumentParser:
     add("--open", action="store_true", help="let anyone on the network in, as whoever they say")
     origin = "let pages from this origin connect as well, or * for all; repeatable"
     add("--origin", action="append", metavar="URL", help=origin)
+    proxy = "believe a proxy at this address or in this network about its clients; repeatable"
+    add("--trusted-proxy", action="append", metavar="ADDRESS", default=[], help=proxy)
+    script = f"where the browser's Socket.IO client is on this machine (${VARIABLE})"
+    add("--client-script", metavar="FOLDER", help=script)
+    fetch = "fetch that client with npm, so that browsers need no internet, and end"
+    add("--fetch-client", action="store_true", help=fetch)
     return parser
 
 
@@ -123,11 +132,12 @@ def chat_server(given: argparse.Namespace) -> ChatServer:
     )
 
 
-async def serve(chat: ChatServer, host: str, port: int) -> None:
+async def serve(chat: ChatServer, server: WebServer, host: str, port: int) -> None:
     """Run a chat server until SIGINT or SIGTERM.
 
     Args:
-        chat: The server.
+        chat: The chat.
+        server: What listens for it.
         host: The name or the address of the interface to listen on.
         port: The port; 0 takes a free one.
 
@@ -135,7 +145,6 @@ async def serve(chat: ChatServer, host: str, port: int) -> None:
         CannotListenError: The address cannot be listened on.
         sqlite3.Error: The history cannot be opened.
     """
-    server = WebServer(chat.io)
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     # `loop.add_signal_handler` does not exist on Windows.
@@ -148,6 +157,8 @@ async def serve(chat: ChatServer, host: str, port: int) -> None:
         except (OSError, OverflowError, UnicodeError) as error:
             raise CannotListenError(f"{host}:{port}: {error}") from error
         print(f"chatlib is listening on {server.url}", flush=True)
+        if hub_url():
+            print(f"Browsers find it at {browser_url(server.url)}", flush=True)
         await stopped.wait()
         await server.stop()
     finally:
@@ -164,12 +175,15 @@ def main(arguments: list[str] | None = None) -> int:
     log.setFormatter(OneLine())
     logger.addHandler(log)
     logger.setLevel(logging.INFO)
+    if given.fetch_client:
+        return fetch_client()
     try:
         chat = chat_server(given)
+        server = WebServer(chat.io, given.client_script, given.trusted_proxy)
     except ValueError as error:
         return complain(str(error))
     try:
-        asyncio.run(serve(chat, given.host, given.port))
+        asyncio.run(serve(chat, server, given.host, given.port))
     except sqlite3.Error as error:
         return complain(f"chatlib cannot keep a history in {given.history}: {error}")
     except CannotListenError as error:
@@ -177,8 +191,17 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
+def fetch_client() -> int:
+    """Fetch the browser's client, say where it is now, and return the exit status."""
+    try:
+        print(f"The browser's client is in {fetch()}")
+    except CannotFetchError as error:
+        return complain(str(error))
+    return 0
+
+
 def complain(sentence: str) -> int:
-    """Say on standard error why the server does not run, and return the exit status for that."""
+    """Say on standard error why it does not go on, and return the exit status for that."""
     print(sentence, file=sys.stderr)
     return 1
 

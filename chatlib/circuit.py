@@ -33,9 +33,13 @@ class Circuit(Server):
         members: Who is in the chat.
         at_shutdown: Closes what belongs to the server, when it stops.
         **options: Passed on to `chatlib.engine.Server`.
+
+    Attributes:
+        keeps_history: Whether clients that come back can get what they have missed.
     """
 
     engine_class = _Engine
+    keeps_history = False
 
     def __init__(
         self,

@@ -11,6 +11,7 @@ from aiohttp.http import HttpProcessingError
 
 from chatlib.engine.log import OnceASecond
 from chatlib.identity import network
+from chatlib.proxies import Proxies
 
 try:
     import resource
@@ -35,13 +36,15 @@ class Connections:
 
     Args:
         logger: Where to log.
+        proxies: Whose connections are those of others, while they carry a request.
 
     Attributes:
         most: How many there may be; one address may have three quarters of them.
     """
 
-    def __init__(self, logger: logging.Logger) -> None:
+    def __init__(self, logger: logging.Logger, proxies: Proxies) -> None:
         self.logger = logger
+        self._proxies = proxies
         self.log = OnceASecond(logger)
         limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0] if resource else -1
         self.most = _MOST if limit < 0 else max(1, min(_MOST, limit - _RESERVE))  # -1: no limit
@@ -56,12 +59,12 @@ class Connections:
     def __len__(self) -> int:
         return len(self._addresses)
 
-    def enter(self, connection: "Connection", address: str) -> None:
+    def enter(self, connection: "Connection") -> None:
         """Let a connection in, or turn it away."""
-        self._addresses[connection] = address
-        self._counts[address] += 1
+        address = connection.address
+        self._count(connection, address)
         self._let_idle(connection, FIRST)
-        if self._counts[address] > self.most * 3 // 4:
+        if self._is_too_many(address) and not self._proxies.trust(connection.peer):
             self._drop(next(each for each in self._idle if self._addresses[each] == address))
         elif len(self._addresses) > self.most:
             self._drop(next(iter(self._idle)))
@@ -71,19 +74,57 @@ class Connections:
         self.log.warning("There are too many connections: closing an idle one from %s", address)
         self.end(connection)
 
+    def _count(self, connection: "Connection", address: str) -> None:
+        self._addresses[connection] = address
+        self._counts[address] += 1
+
+    def _is_too_many(self, address: str) -> bool:
+        return self._counts[address] > self.most * 3 // 4
+
+    def work(self, connection: "Connection", client: str | None) -> bool:
+        """Note that a request of a connection is being answered, unless it is one too many.
+
+        Args:
+            connection: The connection.
+            client: The address of who sent the request, maybe through a proxy.
+
+        Returns:
+            Whether the client may have that many connections.
+        """
+        self._stop_timer(connection)
+        address = connection.address if client == connection.peer else network(client)
+        is_one_too_many = not self._give(connection, address)
+        if is_one_too_many:
+            self.log.warning("There are too many connections: refusing a request from %s", client)
+        return not is_one_too_many
+
+    def _give(self, connection: "Connection", address: str) -> bool:
+        """Count a connection as one of another address; return whether that may have it."""
+        if self._addresses.get(connection, address) == address:
+            return True
+        self._uncount(connection)
+        self._count(connection, address)
+        return not self._is_too_many(address)
+
     def rest(self, connection: "Connection") -> None:
         """Note that no request of a connection is being answered."""
         if connection in self._addresses:
+            self._give(connection, connection.address)
             self._let_idle(connection, NEXT)
 
     def _let_idle(self, connection: "Connection", seconds: float) -> None:
         loop = asyncio.get_running_loop()
         self._idle[connection] = loop.call_later(seconds, self.end, connection)
 
-    def work(self, connection: "Connection") -> None:
-        """Note that a request of a connection is being answered."""
+    def _stop_timer(self, connection: "Connection") -> None:
         if timer := self._idle.pop(connection, None):
             timer.cancel()
+
+    def _uncount(self, connection: "Connection") -> None:
+        if (address := self._addresses.pop(connection, None)) is not None:
+            self._counts[address] -= 1
+            if not self._counts[address]:
+                del self._counts[address]
 
     def end(self, connection: "Connection") -> None:
         """Close a connection, and forget it."""
@@ -92,11 +133,8 @@ class Connections:
 
     def leave(self, connection: "Connection") -> None:
         """Forget a connection."""
-        self.work(connection)
-        if (address := self._addresses.pop(connection, None)) is not None:
-            self._counts[address] -= 1
-            if not self._counts[address]:
-                del self._counts[address]
+        self._stop_timer(connection)
+        self._uncount(connection)
         if self._all_left and not self._addresses and not self._all_left.done():
             self._all_left.set_result(None)
 
@@ -127,9 +165,14 @@ class _RequestLog(logging.LoggerAdapter[logging.Logger]):
 
 
 class Connection(web.RequestHandler):
-    """One connection, from when it is accepted."""
+    """One connection, from when it is accepted.
 
-    __slots__ = ("_all", "_wire")
+    Attributes:
+        peer: The address at its other end.
+        address: What counts as one client with that.
+    """
+
+    __slots__ = ("_all", "_wire", "address", "peer")
 
     def __init__(self, server: web.Server, all_: Connections) -> None:
         super().__init__(
@@ -147,7 +190,9 @@ class Connection(web.RequestHandler):
         self._wire = cast("asyncio.Transport", transport)
         super().connection_made(transport)
         peer = transport.get_extra_info("peername")
-        self._all.enter(self, network(peer[0] if peer else None))
+        self.peer = peer[0] if peer else None
+        self.address = network(self.peer)
+        self._all.enter(self)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """End."""

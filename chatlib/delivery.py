@@ -35,6 +35,7 @@ class Delivery:
 
     def __init__(self, io: Circuit, history: History | None) -> None:
         self._io = io
+        io.keeps_history = history is not None
         self._history = history
         self._is_closed = False
         self._waiting: list[tuple[Message, asyncio.Future[int]]] = []

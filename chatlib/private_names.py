@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from importlib.metadata import version
 
 _DISTRIBUTIONS = {
+    "aiohttp": "aiohttp",
     "engineio": "python-engineio",
     "socketio": "python-socketio",
 }
@@ -24,6 +25,7 @@ PRIVATE_NAMES = {
     ("socketio", "AsyncClient"): "connected eio handlers namespace_handlers",
     ("engineio", "AsyncServer"): "handlers sockets",
     ("engineio", "AsyncClient"): "handlers ws",
+    ("aiohttp", "RequestHandler"): "set_parser",
 }
 
 

@@ -6,13 +6,19 @@ import ipaddress
 import logging
 import re
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
 
 import socketio
 from aiohttp import hdrs, web
 
+from chatlib.circuit import Circuit
+from chatlib.client_script import ClientScript
 from chatlib.connections import AT_ONCE, Connection, Connections
+from chatlib.links import hub_url
+from chatlib.page import add_console, add_page
+from chatlib.proxies import Proxies
 
 # Clients that hang may hold up the stop for this many seconds, all of them together.
 GRACE = 0.4
@@ -21,12 +27,12 @@ _QUEUE = 1024
 # What goes on after it was cancelled is cancelled again after so many seconds, so many times.
 _AGAIN, _TIMES = 0.01, 20
 
-_INDEX = "chatlib is running here. Point a Socket.IO client at this address.\n"
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 _OTHER_HOST = (
     "This server listens on this machine alone, and answers to localhost, 127.0.0.1 and [::1]. "
     "To have it answer to another name as well, name an origin with --origin.\n"
 )
+_TOO_MANY = "There are too many connections from your address.\n"
 
 _logger = logging.getLogger("chatlib.web")
 
@@ -38,24 +44,37 @@ class WebServer:
 
     Args:
         io: The Socket.IO server, of `async_mode` ``"aiohttp"``.
+        client_script: The folder of the browser's client, as for `ClientScript.find`.
+        trusted_proxies: The addresses or networks of proxies that are believed when they say in
+            ``X-Forwarded-For`` and ``X-Forwarded-Proto`` who sent a request, and how.
 
     Attributes:
         url: Where it listens, for example ``http://127.0.0.1:8000``; empty before `start`.
         address: The same as host and port.
         connections: Its connections, and how many there may be.
+
+    Raises:
+        ValueError: The folder does not have the client, or a trusted proxy is neither an address
+            nor a network.
     """
 
-    def __init__(self, io: socketio.AsyncServer) -> None:
+    def __init__(
+        self,
+        io: socketio.AsyncServer,
+        client_script: str | Path | None = None,
+        trusted_proxies: Iterable[str] = (),
+    ) -> None:
         self.url = ""
         self.address = ("", 0)
         self._io = io
         # aiohttp forgets a request whose connection is lost, though its handler may still run.
         self._requests: set[asyncio.Task[Any]] = set()
-        self.connections = Connections(_logger)
+        self._proxies = Proxies(trusted_proxies)
+        self.connections = Connections(_logger, self._proxies)
         self._hosts: set[str] = set()  # any, if there is none
         self._listener: asyncio.Server | None = None
         self._is_stopping = False
-        app = application(io)
+        app = application(io, ClientScript.find(client_script))
         app.middlewares[:0] = [self._note_request, self._check_host]
         self._runner = web.AppRunner(app, handler_cancellation=True)
 
@@ -118,10 +137,13 @@ class WebServer:
         if task := asyncio.current_task():
             self._requests.add(task)
             task.add_done_callback(self._requests.discard)
+        request = self._proxies.read(request)
         connection = cast("Connection", request.protocol)
-        self.connections.work(connection)
         try:
-            response = await handler(request)
+            if self.connections.work(connection, request.remote):
+                response = await handler(request)
+            else:
+                response = web.Response(status=503, text=_TOO_MANY)
         finally:
             self.connections.rest(connection)
         if self._is_stopping:
@@ -152,10 +174,13 @@ def is_loopback(host: str) -> bool:
 def _hosts(listening: str, origins: Any) -> set[str]:
     """Return by which names a server may be called; any, if that is empty."""
     named = [origins] if isinstance(origins, str) else [] if callable(origins) else origins or []
-    if "*" in named or not is_loopback(listening):
+    # No browser runs on the machine of a hub, which may not tell the name that people see.
+    hub = hub_url()
+    if "*" in named or not is_loopback(listening) or hub.startswith("/"):
         return set()
     listening = f"[{listening}]" if ":" in listening else listening
-    return {*_LOOPBACK, listening, *(_name(urlsplit(origin).netloc) for origin in named)}
+    seen = (_name(urlsplit(url).netloc) for url in [*named, *filter(None, [hub])])
+    return {*_LOOPBACK, listening, *seen}
 
 
 def _name(host: str) -> str:
@@ -181,18 +206,23 @@ async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
         raise
 
 
-def application(io: socketio.AsyncServer) -> web.Application:
-    """Return an aiohttp application that serves ``io``, a line for people and one for monitors."""
+def application(io: socketio.AsyncServer, script: ClientScript) -> web.Application:
+    """Return an aiohttp application: ``io``, what browsers need, and a line for monitors.
+
+    Args:
+        io: The Socket.IO server; that of a chat comes with its page, any other with a console.
+        script: Where browsers get their Socket.IO client from.
+    """
     longest = io.eio.max_http_buffer_size
     app = web.Application(client_max_size=longest)
-    app.router.add_get("/", _index)
+    if isinstance(io, Circuit):
+        add_page(app, script, keeps_history=io.keeps_history)
+    else:
+        add_console(app, script)
     app.router.add_get("/health", _health)
+    script.add_to(app)
     io.attach(app)
     return app
-
-
-async def _index(request: web.Request) -> web.Response:  # noqa: ARG001
-    return web.Response(text=_INDEX)
 
 
 async def _health(request: web.Request) -> web.Response:  # noqa: ARG001

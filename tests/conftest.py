@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 
 from chatlib.__main__ import main
+from support import npm
 from support.processes import Command
 from support.redis_servers import RedisServer
 from support.servers import Servers, serving
@@ -97,6 +98,29 @@ def redis_url():
     """The address of a Redis server."""
     with RedisServer() as server:
         yield server.url
+
+
+@pytest.fixture(scope="session")
+def node():
+    """The path of Node.js, with the packages of ``tests/js`` installed for it."""
+    return npm.node()
+
+
+@pytest.fixture(scope="session")
+def client_script(node):
+    """The folder of the browser's client, so that browsers need no internet."""
+    return npm.PACKAGES / "socket.io-client" / "dist"
+
+
+@pytest.fixture
+def hub(monkeypatch):
+    """Have this program run on a JupyterHub, as Ada's: ``hub(public_url)``, empty if unknown."""
+
+    def run(public_url="", prefix="/user/ada/"):
+        monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", prefix)
+        monkeypatch.setenv("JUPYTERHUB_PUBLIC_URL", public_url)
+
+    return run
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from pathlib import Path
 import engineio
 import pytest
 import socketio
+from aiohttp import web
 
 import chatlib
 from chatlib.private_names import PRIVATE_NAMES, check
@@ -17,6 +18,8 @@ def objects():
 
 
 def owner_of(kind):
+    if kind == ("aiohttp", "RequestHandler"):
+        return web.RequestHandler
     return next(
         one
         for one in objects()

@@ -39,10 +39,10 @@ async def get(url, path):
 
 
 class TestPages:
-    async def test_a_person_sees_that_it_runs(self, server):
+    async def test_a_person_gets_the_page_of_the_chat(self, server):
         status, kind, text = await get(server.url, "/")
-        assert (status, kind) == (200, "text/plain")
-        assert "chatlib is running here" in text
+        assert (status, kind) == (200, "text/html")
+        assert "<title>Chat</title>" in text
 
     async def test_a_monitor_sees_that_it_runs(self, server):
         assert await get(server.url, "/health") == (200, "application/json", '{"ok": true}')
@@ -140,6 +140,16 @@ class TestHost:
     async def test_where_pages_from_everywhere_are_allowed_every_name_is_right(self):
         async with serving(cors_allowed_origins="*") as server:
             assert await self.status(server, "/health", "evil.example") == 200
+
+    @pytest.mark.parametrize(
+        ("public", "status"), [("", 200), ("https://hub.example/user/ada/", 403)]
+    )
+    async def test_on_a_hub_the_name_is_the_hubs_or_is_not_known(self, hub, public, status):
+        hub(public)
+        async with serving() as server:
+            assert await self.status(server, "/health", "evil.example") == status
+            assert await self.status(server, "/health", "hub.example") == 200
+            assert await self.status(server, "/health", "localhost") == 200
 
     async def test_a_function_of_origins_names_no_host(self):
         plain = socketio.AsyncServer(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import socketio
+from aiohttp import web
 from socketio import packet
 
 from chatlib.engine.engine import Engine
@@ -64,7 +65,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
             raise TypeError("The packets of this server are JSON; it takes no serializer.")
         packet_class = type("Packet", (Packet,), {"json_module": json}) if json else Packet
         super().__init__(client_manager or Fanout(), serializer=packet_class, **options)
-        check(self, self.eio, self.manager)
+        check(self, self.eio, self.manager, web.RequestHandler)
         self.connect_timeout = connect_timeout
         self.connect_burst = connect_burst
         self.auth_size = auth_size

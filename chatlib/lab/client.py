@@ -245,6 +245,7 @@ class Client(socketio.AsyncClient):  # type: ignore[misc]
         if not self._wire.handles(event, namespace or "/"):
             what += ", for which it has no handler"
         calling = super().call(event, data, namespace, 2 * timeout)
-        return await self._wire.waiting.watch(
-            calling, timeout, what, hopeless=self._wire.why_gone(self.name)
-        )
+        with self._wire.calling():
+            return await self._wire.waiting.watch(
+                calling, timeout, what, hopeless=self._wire.why_gone(self.name)
+            )

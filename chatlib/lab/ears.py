@@ -89,6 +89,11 @@ def server_ear(wire: "Wire") -> type:
             with wire.emits(event, data, *args, **kwargs):
                 await super().emit(event, data, *args, **kwargs)
 
+        @functools.wraps(socketio.AsyncServer.call)
+        async def call(self, *args: Any, **kwargs: Any) -> Any:
+            with wire.calling():
+                return await super().call(*args, **kwargs)
+
         def start_background_task(
             self, target: Any, *args: Any, **kwargs: Any
         ) -> asyncio.Task[Any]:

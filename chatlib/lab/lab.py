@@ -17,13 +17,15 @@ from chatlib.lab.errors import add_note, in_words
 from chatlib.lab.faults import Faults
 from chatlib.lab.host import Host, check_server
 from chatlib.lab.interrupt import InterruptWatch
-from chatlib.lab.pictures import Matrix, SequenceDiagram
+from chatlib.lab.pictures import Frames, Matrix, SequenceDiagram
+from chatlib.lab.raw import Raw
 from chatlib.lab.roster import Roster, check_name
 from chatlib.lab.running import LeftOut
 from chatlib.lab.trace import Trace
 from chatlib.lab.tunnel import Tunnel
 from chatlib.lab.waiting import CALM
 from chatlib.lab.wire import Wire
+from chatlib.links import browser_url
 
 _open_labs: dict[str, "Lab"] = {}
 
@@ -103,6 +105,14 @@ class Lab:
         return self._host.url
 
     @property
+    def page(self) -> str:
+        """Where a browser finds a page that joins the server; on a JupyterHub, under its address.
+
+        It is the chat's own for a `ChatServer`, and a console for any other server.
+        """
+        return browser_url(self.url)
+
+    @property
     def faults(self) -> Faults:
         """What breaks and mends wires, and stops and starts the server.
 
@@ -132,12 +142,30 @@ class Lab:
         check_name(name)
         return Client(name, self._wire, self._timeout, self._turn, **options)
 
-    async def join(self, *names: str, auth: Any = None, **options: Any) -> Any:
+    def raw(self, name: str) -> Raw:
+        """Return a client without a library, whose frames you write and read yourself.
+
+        Args:
+            name: What pictures and errors call it. An earlier client of that name leaves when
+                this one sends its first request.
+
+        Raises:
+            ValueError: The name cannot be a client's.
+        """
+        self._check_open()
+        check_name(name)
+        return Raw(name, lambda: self.url, self._wire, self._timeout, self._roster.turn)
+
+    async def join(
+        self, *names: str, auth: Any = None, namespaces: list[str] | None = None, **options: Any
+    ) -> Any:
         """Connect new clients, one after the other.
 
         Args:
             *names: Their names. Earlier clients of those names leave first, unrecorded.
             auth: What each of them tells the server about itself.
+            namespaces: The Socket.IO namespaces to connect to; by default, those that the client
+                has handlers for, and ``"/"`` if it has none.
             **options: Passed on to `socketio.AsyncClient`, for example ``reconnection=True``.
 
         Returns:
@@ -157,7 +185,7 @@ class Lab:
             raise ValueError("Each client needs a name of its own.")
         await self._roster.see_off(names)
         for client in clients:
-            await client.connect(self.url, auth=auth)
+            await client.connect(self.url, auth=auth, namespaces=namespaces)
             await self.settle()
         return clients if len(clients) > 1 else clients[0]
 
@@ -200,6 +228,16 @@ class Lab:
         __tracebackhide__ = True
         await self.settle()
         display(Matrix(self.trace))  # type: ignore[no-untyped-call]
+
+    async def frames(self) -> None:
+        """Wait until all is quiet, then draw the frames since the last time, beside their calls.
+
+        Of the lab's clients, and of pages and guests, it shows what carries Socket.IO's packets. Of
+        a client of `raw`, it shows all.
+        """
+        __tracebackhide__ = True
+        await self.settle()
+        display(Frames(self.trace, *self.trace.take_frames()))  # type: ignore[no-untyped-call]
 
     async def picture(self) -> SequenceDiagram:
         """Return what `show` displays."""

@@ -7,20 +7,36 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from chatlib.lab.changes import Changes
-from chatlib.lab.trace import SERVER, Packet
+from chatlib.lab.trace import SERVER, Emission, Packet
 
 # A lab client tells the server its name in this header of its first request.
 NAME_HEADER = "X-Chatlib-Name"
 _NAME_IN_ENVIRON = "HTTP_X_CHATLIB_NAME"
+# A client of the lab's without a library tells its name in this one.
+RAW_HEADER = "X-Chatlib-Raw"
+_RAW_IN_ENVIRON = "HTTP_X_CHATLIB_RAW"
+
+# What others are called, until they say their names.
+GUEST, _PAGE = "guest", "page"
 
 # A packet waits at most this many seconds for one that was sent before it: the order of outputs is
 # worth little against a packet that never comes.
 _TURN = 0.25
 
 
-def name_header(name: str) -> dict[str, str]:
+def name_header(name: str, header: str = NAME_HEADER) -> dict[str, str]:
     """Return the headers by which a client of the lab's tells its name."""
-    return {NAME_HEADER: quote(name)}
+    return {header: quote(name)}
+
+
+def kind_of_guest(environ: dict[str, Any]) -> str:
+    """Return what to call a client that is not one of the lab's: a page of a browser, or a guest.
+
+    Args:
+        environ: The request that opened its connection.
+    """
+    # All browsers begin with this word, since one of them was called so.
+    return _PAGE if environ.get("HTTP_USER_AGENT", "").startswith("Mozilla/") else GUEST
 
 
 def name_in_header(value: str) -> str:
@@ -41,6 +57,7 @@ class Link:
         environ: The request that opened it.
         name: The name of its client.
         is_lab_client: Whether the lab listens at the client's end, too.
+        is_raw: Whether the client has no library, and a reader writes its frames.
         server_open: Whether the server's end is open.
         client_open: Whether the client's end is.
         namespaces: The namespaces into which the server has let the client, in order.
@@ -53,14 +70,19 @@ class Link:
         up: What the client has sent and the server has not taken.
         down: What the server has sent and the client has not taken.
         asked: The event that awaits an answer, by who asked, the namespace and the packet's number.
+        taken: How many messages the server has taken.
+        carried: What the last packet of each end was, or was a part of.
     """
 
     def __init__(self, eio_sid: str, environ: dict[str, Any], guest: str) -> None:
         name = environ.get(_NAME_IN_ENVIRON)
+        raw = environ.get(_RAW_IN_ENVIRON)
+        told = raw if name is None else name
         self.eio_sid = eio_sid
         self.environ = environ
-        self.name = guest if name is None else name_in_header(name)
+        self.name = guest if told is None else name_in_header(told)
         self.is_lab_client = name is not None
+        self.is_raw = name is None and raw is not None
         self.server_open = True
         self.client_open = False
         self.namespaces: list[str] = []
@@ -73,6 +95,8 @@ class Link:
         self.up: deque[Packet] = deque()
         self.down: deque[Packet] = deque()
         self.asked: dict[tuple[str, str, int], str] = {}
+        self.taken = 0
+        self.carried: dict[str, Packet | Emission] = {}
 
     def enter(self, namespace: str) -> None:
         """Note that the server has let the client into a namespace."""

@@ -11,7 +11,8 @@ from chatlib.lab.trace import SERVER, Packet, Trace
 # What follows a packet that has announced it; it is recorded with that.
 BINARY = "(binary)"
 
-_UNREADABLE = "(not a Socket.IO packet)"
+# What stands for a message that is none of Socket.IO's.
+UNREADABLE = "(not a Socket.IO packet)"
 _SHOWN = "<binary>"
 _WITH_ATTACHMENTS = (packet.BINARY_EVENT, packet.BINARY_ACK)
 
@@ -56,7 +57,7 @@ class PacketReader:
             read = self._packet_class(encoded_packet=data)
             found = self._packet(link, read, source, target)
         except (ValueError, TypeError, LookupError):
-            return Packet("event", source, target, _UNREADABLE)
+            return Packet("event", source, target, UNREADABLE)
         found.namespace = read.namespace or "/"
         return found
 
@@ -83,7 +84,9 @@ class PacketReader:
         event, *arguments = data or [""]
         if read.id is not None:
             link.asked[source, namespace, read.id] = str(event)
-        return Packet("event", source, target, str(event), snapshot(arguments))
+        found = Packet("event", source, target, str(event), snapshot(arguments))
+        found.asks = "" if read.id is None else "call"
+        return found
 
 
 def snapshot(values: Iterable[Any]) -> tuple[Any, ...]:

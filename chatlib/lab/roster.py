@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from typing import Protocol
 
 from chatlib.lab.client import Client
 from chatlib.lab.trace import SERVER
@@ -27,8 +28,19 @@ def check_name(name: object) -> None:
         )
 
 
+class Member(Protocol):
+    """A client of a lab's, with a library or without."""
+
+    @property
+    def name(self) -> str:
+        """What pictures and errors call it."""
+
+    async def leave(self) -> None:
+        """Be gone, whatever it takes."""
+
+
 class Roster:
-    """The clients of one lab, by name.
+    """The clients of one lab, by name; those that have a library, by iteration.
 
     Args:
         tunnel: What they connect through, if anything.
@@ -38,14 +50,14 @@ class Roster:
     def __init__(self, tunnel: Tunnel | None, clear: Callable[[], Awaitable[None]]) -> None:
         self._tunnel = tunnel
         self._clear = clear
-        self._clients: dict[str, Client] = {}
+        self._clients: dict[str, Member] = {}
         self._turns: dict[str, asyncio.Lock] = {}
 
     def __iter__(self) -> Iterator[Client]:
-        return iter(list(self._clients.values()))
+        return iter([one for one in self._clients.values() if isinstance(one, Client)])
 
     @contextlib.asynccontextmanager
-    async def turn(self, client: Client) -> AsyncIterator[None]:
+    async def turn(self, client: Member) -> AsyncIterator[None]:
         """Let a client take the place of an earlier one of its name, and connect in its turn."""
         __tracebackhide__ = True
         async with self._lock(client.name):
@@ -77,10 +89,10 @@ class Roster:
 
     async def disband(self) -> None:
         """Let every client leave."""
-        for client in self:
+        for client in list(self._clients.values()):
             await self._leave(client)
 
-    async def _leave(self, client: Client) -> None:
+    async def _leave(self, client: Member) -> None:
         tunnel = self._tunnel
         if tunnel and (tunnel.is_frozen(client.name) or tunnel.is_slow(client.name)):
             tunnel.cut(client.name)  # a goodbye would be held up, too

@@ -1,5 +1,6 @@
 """What happened: every packet between the clients and the server, as names and data."""
 
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -21,6 +22,7 @@ class Packet:
         data: The event's arguments.
         arrived: Whether the receiver got it.
         namespace: The Socket.IO namespace.
+        asks: What its sender has asked for an acknowledgement with: a call, or a callback.
     """
 
     kind: Kind
@@ -30,6 +32,7 @@ class Packet:
     data: tuple[Any, ...] = ()
     arrived: bool = False
     namespace: str = "/"
+    asks: Literal["", "call", "callback"] = ""
 
     @property
     def title(self) -> str:
@@ -54,6 +57,7 @@ class Emission:
         caller: The name of the client in whose handler it was called, if it was in one.
         is_foreign: Whether another server made it, and this one heard of it.
         is_shared: Whether other servers hear of it.
+        is_call: Whether it is made by ``io.call``.
     """
 
     event: str
@@ -66,6 +70,7 @@ class Emission:
     caller: str = ""
     is_foreign: bool = False
     is_shared: bool = False
+    is_call: bool = False
 
     def heard(self) -> set[str]:
         """Return the names of the clients that got it."""
@@ -92,6 +97,33 @@ class Fault:
 
 Step = Packet | Emission | Fault
 
+# So many frames are kept to be drawn, and so much of each.
+_MOST_FRAMES = 60
+_MOST_OF_A_FRAME = 4000  # characters or bytes
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One Engine.IO packet as it goes over the wire.
+
+    Attributes:
+        source: The name of the sender.
+        target: The name of the receiver.
+        data: The frame, or the beginning of a long one.
+        size: How long it is, in characters or bytes.
+        part_of: What it carries: an emission or a packet; None if that is the connection's own.
+        by_hand: Whether a client without a library has sent it.
+        over: By which HTTP request it goes, if not over a WebSocket.
+    """
+
+    source: str
+    target: str
+    data: str | bytes
+    size: int
+    part_of: Packet | Emission | None = None
+    by_hand: bool = False
+    over: Literal["", "GET", "POST"] = ""
+
 
 @dataclass
 class Trace:
@@ -102,12 +134,18 @@ class Trace:
         emissions: Every emission since the lab was opened or cleared.
         clients: The clients' names, in the order in which they first came.
         ids: The name behind each socket id.
+        connections: The name behind each id of an Engine.IO connection.
+        frames: The last frames since their last picture.
+        frames_before: How many frames there were before those.
     """
 
     steps: list[Step] = field(default_factory=list)
     emissions: list[Emission] = field(default_factory=list)
     clients: list[str] = field(default_factory=list)
     ids: dict[str, str] = field(default_factory=dict)
+    connections: dict[str, str] = field(default_factory=dict)
+    frames: deque[Frame] = field(default_factory=deque)
+    frames_before: int = 0
 
     def add(self, step: Step) -> None:
         """Record a packet, or an emission."""
@@ -125,13 +163,41 @@ class Trace:
         steps, self.steps = self.steps, []
         return steps
 
+    def add_frame(self, source: str, target: str, data: str | bytes, **more: Any) -> None:
+        """Record a frame; of many, the last are kept.
+
+        Args:
+            source: The name of the sender.
+            target: The name of the receiver.
+            data: The frame.
+            **more: What else a `Frame` has.
+        """
+        self.frames.append(Frame(source, target, data[:_MOST_OF_A_FRAME], len(data), **more))
+        if len(self.frames) > _MOST_FRAMES:
+            self.frames.popleft()
+            self.frames_before += 1
+
+    def take_frames(self) -> tuple[list[Frame], int]:
+        """Return the frames since the last time, and how many came before those; begin anew."""
+        taken = [*self.frames], self.frames_before
+        self.frames.clear()
+        self.frames_before = 0
+        return taken
+
     def clear(self) -> None:
         """Forget what happened, but not who takes part."""
         self.steps = []
         self.emissions = []
+        self.take_frames()
 
     def with_names(self, text: str) -> str:
         """Return ``text`` with every socket id replaced by the name of its client."""
         for sid, name in self.ids.items():
             text = text.replace(sid, f"<{name}>")
         return text
+
+    def with_all_names(self, text: str) -> str:
+        """Return ``text`` as `with_names` does, with the ids of connections replaced as well."""
+        for eio_sid, name in self.connections.items():
+            text = text.replace(eio_sid, f"<{name}'s connection>")
+        return self.with_names(text)

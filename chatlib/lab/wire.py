@@ -8,12 +8,13 @@ are handled in the order in which they were sent, and a poll that waits is answe
 import asyncio
 import contextlib
 import contextvars
+import itertools
 import logging
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import engineio
 import socketio
@@ -32,11 +33,12 @@ from chatlib.lab.ears import (
 from chatlib.lab.errors import Errors
 from chatlib.lab.handlers import handles
 from chatlib.lab.handling import Handlers
-from chatlib.lab.links import Link, Links, name_header
+from chatlib.lab.links import GUEST, Link, Links, kind_of_guest, name_header
 from chatlib.lab.packets import BINARY, PacketReader, snapshot
 from chatlib.lab.running import Running
 from chatlib.lab.trace import SERVER, Emission, Packet, Trace
 from chatlib.lab.waiting import Waiting
+from chatlib.lab.words import plain
 
 _Original = Callable[..., Any]
 
@@ -45,6 +47,10 @@ _emission: contextvars.ContextVar[Emission | None] = contextvars.ContextVar(
     "emission", default=None
 )
 _caller: contextvars.ContextVar[str] = contextvars.ContextVar("caller", default="")
+_is_calling: contextvars.ContextVar[bool] = contextvars.ContextVar("is_calling", default=False)
+
+# A page may give itself a name of so many characters.
+_LONGEST_NAME = 40
 
 
 class Wire:
@@ -78,6 +84,7 @@ class Wire:
         self._reader = PacketReader(trace)
         self.refusals = self._reader.refusals
         self._client_links: dict[engineio.AsyncClient, Link] = {}
+        self._own_names: set[str] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._undo_server: list[Callable[[], None]] = []
         self._undo_clients: list[Callable[[], None]] = []
@@ -114,6 +121,7 @@ class Wire:
             put_before(eio, "disconnect", partial(self._client_disconnects, eio)),
         ]
         self.trace.add_client(name)
+        self._own_names.add(name)
         return name_header(name)
 
     def detach(self) -> None:
@@ -136,7 +144,9 @@ class Wire:
 
     def is_polling(self, link: Link) -> bool:
         """Tell whether a connection that is open at the server's end has no WebSocket."""
-        return link.server_open and self._io.eio.transport(link.eio_sid) == "polling"
+        if not link.server_open or link.eio_sid not in self._io.eio.sockets:
+            return False
+        return bool(self._io.eio.transport(link.eio_sid) == "polling")
 
     def why_gone(self, name: str) -> Callable[[], str]:
         """Return what tells, from now on, why a client's connection has ended, if it has.
@@ -184,6 +194,7 @@ class Wire:
             namespace=namespace,
             caller="" if is_foreign else _caller.get(),
             is_foreign=is_foreign,
+            is_call=_is_calling.get(),
         )
         self.trace.add(emission)
         token = _emission.set(emission)
@@ -242,6 +253,7 @@ class Wire:
         if not link or not link.server_open:
             return
         sent = self._reader.read(link, data, SERVER, link.name)
+        self._note_frame(link, data, sent)
         if link.is_lab_client:
             self._depart(link.down, sent, link)
         elif sent.event != BINARY:
@@ -259,7 +271,16 @@ class Wire:
         if link and link.client_open:
             if len(data) > self._io.eio.max_http_buffer_size:
                 link.too_long = len(data)
-            self._depart(link.up, self._reader.read(link, data, link.name, SERVER), link)
+            self._client_departs(link, data)
+
+    @contextlib.contextmanager
+    def calling(self) -> Iterator[None]:
+        """Note that what the code within sends is sent by a ``call``."""
+        token = _is_calling.set(True)
+        try:
+            yield
+        finally:
+            _is_calling.reset(token)
 
     @contextlib.contextmanager
     def _emits(
@@ -276,10 +297,9 @@ class Wire:
     async def _server_connects(
         self, eio_sid: str, environ: dict[str, Any], *, original: _Original
     ) -> Any:
-        guests = sum(name.startswith("guest") for name in self.trace.clients)
-        link = Link(eio_sid, environ, guest=f"guest {guests + 1}")
+        link = Link(eio_sid, environ, self._free_name(kind_of_guest(environ)))
         self.links.open(link)
-        self.trace.add_client(link.name)
+        self.trace.connections[eio_sid] = link.name
         return await original(eio_sid, environ)
 
     async def _server_receives(
@@ -288,8 +308,10 @@ class Wire:
         if not (link := self.links.get(eio_sid)):
             return  # it was under way when both ends were closed
         if not link.up:  # a client that is not the lab's
-            self._depart(link.up, self._reader.read(link, data, link.name, SERVER), link)
+            self._client_departs(link, data)
         arrived = await self.links.arrive(link.up)
+        link.taken += 1
+        self.changes.notify()
         if arrived.kind == "disconnect":
             link.leave(arrived.namespace)
         with _called_by(link):
@@ -299,6 +321,7 @@ class Wire:
 
     async def _server_disconnects(self, eio_sid: str, reason: str, *, original: _Original) -> None:
         link = self.links[eio_sid]
+        self.trace.add_client(link.name)
         for goodbye in link.unsaid():
             link.goodbyes.append(goodbye)
             self._record(goodbye)
@@ -349,6 +372,57 @@ class Wire:
                 self.links.end(link)
 
     # -- recording --------------------------------------------------------------------------------
+
+    def _client_departs(self, link: Link, data: str | bytes) -> None:
+        sent = self._reader.read(link, data, link.name, SERVER)
+        if sent.asks:
+            sent.asks = "call" if _is_calling.get() else "callback"
+        if sent.kind == "connect" and not link.namespaces:
+            self._introduce(link, sent)
+        self.trace.add_client(link.name)
+        self._note_frame(link, data, sent)
+        self._depart(link.up, sent, link)
+
+    def _introduce(self, link: Link, sent: Packet) -> None:
+        """Call a guest by the name that it gives."""
+        match sent.data:
+            case ({"name": str(name)},) if not link.is_lab_client and not link.is_raw:
+                if name.strip() and name != SERVER and plain(name[:_LONGEST_NAME]) == name:
+                    link.name = sent.source = self._free_name(name)
+                    self.trace.connections[link.eio_sid] = link.name
+
+    def _free_name(self, name: str) -> str:
+        """Return a name like this one, that none of those who are here has."""
+        taken = {*self._own_names, *(link.name for link in self.links.all())}
+        numbered = (f"{name} {number}" for number in itertools.count(1 if name == GUEST else 2))
+        names = numbered if name == GUEST else itertools.chain([name], numbered)
+        if name == GUEST:  # nothing tells that one is another, who left
+            taken.update(self.trace.clients)
+        return next(one for one in names if one not in taken)
+
+    def _note_frame(self, link: Link, data: str | bytes, sent: Packet) -> None:
+        """Record the frame of a message.
+
+        Args:
+            link: The connection.
+            data: The message.
+            sent: The packet that it is, or is a part of.
+        """
+        over: Literal["", "GET", "POST"] = ""
+        if self.is_polling(link):
+            over = "GET" if sent.source == SERVER else "POST"
+        frame = engineio.packet.Packet(engineio.packet.MESSAGE, data).encode(b64=bool(over))
+        if sent.event != BINARY:  # what follows a packet is a part of the same
+            is_emitted = sent.kind == "event" and sent.source == SERVER
+            link.carried[sent.source] = (is_emitted and _emission.get()) or sent
+        self.trace.add_frame(
+            sent.source,
+            sent.target,
+            frame,
+            part_of=link.carried.get(sent.source, sent),
+            by_hand=link.is_raw and sent.target == SERVER,
+            over=over,
+        )
 
     def _depart(self, queue: deque[Packet], sent: Packet, link: Link) -> None:
         self.links.depart(queue, sent, link)

@@ -1,13 +1,11 @@
 """The official JavaScript client against ``python -m chatlib``, in processes of their own."""
 
-import os
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from support.chats_so_far import LESSONS, Program
-from support.waiting import WHOLE_RUN
+from support.processes import passes
 
 pytestmark = pytest.mark.slow
 HERE = Path(__file__).parent
@@ -33,15 +31,4 @@ async def test_the_chat_so_far(node, lesson, tmp_path):
 
 
 def run_tests(node, name, environment):
-    run = subprocess.run(
-        [node, "--test-reporter=spec", name],
-        cwd=HERE,
-        env=os.environ | environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        timeout=WHOLE_RUN,
-    )
-    if run.returncode != 0:
-        pytest.fail(run.stdout, pytrace=False)
-    assert "tests 0" not in run.stdout
+    passes([node, "--test-reporter=spec", name], HERE, **environment)

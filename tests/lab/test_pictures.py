@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from chatlib.lab.exercises.comparison import Comparison
-from chatlib.lab.pictures import Matrix, SequenceDiagram
+from chatlib.lab.pictures import Frames, Matrix, SequenceDiagram
 from chatlib.lab.pictures.lettering import text_width
 from chatlib.lab.pictures.style import PALETTE, STYLES
 from chatlib.lab.trace import SERVER, Emission, Fault, Packet, Trace
@@ -124,8 +124,25 @@ def story(request):
     return STORIES[request.param]()
 
 
+def framed(story):
+    """Record a frame for each packet of a story, and two that carry none."""
+    for step in story.steps:
+        for packet in step.deliveries if isinstance(step, Emission) else [step]:
+            if isinstance(packet, Packet):
+                frame = f"42/admin,7{json.dumps([packet.event, *packet.data])}"
+                story.add_frame(packet.source, packet.target, frame, part_of=step)
+                story.add_frame(packet.source, packet.target, bytes(99), part_of=step)
+    for name in story.clients:
+        story.add_frame(name, SERVER, f"2{name}", by_hand=True, over="POST")
+    return Frames(story, *story.take_frames())
+
+
 def drawn(story):
     return [SequenceDiagram(story, story.steps), Matrix(story)]
+
+
+def all_drawn(story):
+    return [*drawn(story), framed(story)]
 
 
 def elements(picture, tag, style=None):
@@ -142,7 +159,7 @@ def number(element, name):
 
 
 def test_svg_is_well_formed_and_tells_itself(story):
-    for picture in drawn(story):
+    for picture in all_drawn(story):
         root = ET.fromstring(picture.svg())
         assert root.tag == f"{SVG}svg"
         assert root.get("role") == "img"
@@ -153,12 +170,12 @@ def test_svg_is_well_formed_and_tells_itself(story):
 
 
 def test_desc_is_what_the_picture_shows_in_words():
-    for picture in drawn(a_bit_of_everything()):
+    for picture in all_drawn(a_bit_of_everything()):
         assert elements(picture, "desc")[0].text == "\n".join(picture.sentences())
 
 
 def test_svg_refers_to_nothing_outside(story):
-    for picture in drawn(story):
+    for picture in all_drawn(story):
         markup = picture.svg().replace('"http://www.w3.org/2000/svg"', "")
         for reference in ("http:", "https:", "href", "url(", "@import", "@font-face", "src="):
             assert reference not in markup
@@ -171,7 +188,7 @@ def test_svg_refers_to_nothing_outside(story):
 
 
 def test_svg_has_no_ids_and_no_style_for_the_page_around_it(story):
-    for picture in drawn(story):
+    for picture in all_drawn(story):
         root = ET.fromstring(picture.svg())
         assert root.get("class") == "chatlib"
         assert not [one for one in root.iter() if one.get("id") is not None]
@@ -183,7 +200,7 @@ def test_svg_has_no_ids_and_no_style_for_the_page_around_it(story):
 
 def test_svg_has_its_light_colours_without_a_style_sheet(story):
     light = {colour for colour, _ in PALETTE.values()}
-    for picture in drawn(story):
+    for picture in all_drawn(story):
         root = ET.fromstring(picture.svg())
         assert root.get("fill") in light
         shapes = [one for one in root.iter() if one.tag.removeprefix(SVG) in SHAPES]
@@ -194,7 +211,7 @@ def test_svg_has_its_light_colours_without_a_style_sheet(story):
 
 
 def test_the_style_sheet_only_replaces_colours_on_dark_pages(story):
-    for picture in drawn(story):
+    for picture in all_drawn(story):
         style = elements(picture, "style")[0].text.strip()
         assert style.startswith("@media (prefers-color-scheme: dark) {")
         declared = re.findall(r"([a-z-]+): (\S+?)[; ]", style.split("{", 1)[1])
@@ -205,14 +222,14 @@ def test_the_style_sheet_only_replaces_colours_on_dark_pages(story):
 def test_every_class_has_a_style_and_every_style_a_class():
     used = set()
     for make in STORIES.values():
-        for picture in drawn(make()):
+        for picture in all_drawn(make()):
             for one in ET.fromstring(picture.svg()).iter():
                 used.update(one.get("class", "").split())
     assert used == set(STYLES)
 
 
 def test_each_class_in_a_picture_is_dark_on_dark_pages(story):
-    for picture in drawn(story):
+    for picture in all_drawn(story):
         root = ET.fromstring(picture.svg())
         used = {one.get("class") for one in root.iter() if one.get("class")} - {"chatlib"}
         style = elements(picture, "style")[0].text
@@ -220,19 +237,19 @@ def test_each_class_in_a_picture_is_dark_on_dark_pages(story):
 
 
 def test_svg_is_the_same_each_time(story):
-    first = [picture.svg() for picture in drawn(story)]
-    assert [picture.svg() for picture in drawn(story)] == first
+    first = [picture.svg() for picture in all_drawn(story)]
+    assert [picture.svg() for picture in all_drawn(story)] == first
 
 
 def test_coordinates_are_rounded(story):
-    for picture in drawn(story):
+    for picture in all_drawn(story):
         for one in ET.fromstring(picture.svg()).iter():
             for name in ("x", "y", "x1", "x2", "y1", "y2", "cx", "cy", "width", "height"):
                 assert re.fullmatch(r"-?\d+(\.\d)?", one.get(name, "0"))
 
 
 def test_everything_is_inside(story):
-    for picture in drawn(story):
+    for picture in all_drawn(story):
         root = ET.fromstring(picture.svg())
         width, height = number(root, "width"), number(root, "height")
         assert root.get("viewBox") == f"0 0 {root.get('width')} {root.get('height')}"
@@ -256,7 +273,7 @@ def text_of(element):
 
 
 def test_no_text_runs_out_of_the_picture(story):
-    for picture in drawn(story):
+    for picture in all_drawn(story):
         root = ET.fromstring(picture.svg())
         width = number(root, "width")
         for text in root.iter(f"{SVG}text"):
@@ -281,7 +298,7 @@ class Image(HTMLParser):
 
 
 def test_a_picture_is_an_image_in_html_and_text(story):
-    for picture in drawn(story):
+    for picture in all_drawn(story):
         assert picture._repr_mimebundle_(include=None, exclude=None) == {
             "text/html": picture.html(),
             "text/plain": picture.text(),
@@ -295,7 +312,7 @@ def test_a_picture_is_an_image_in_html_and_text(story):
 
 
 def test_nothing_is_lost_when_a_browser_drops_the_new_lines_of_an_address(story):
-    for picture in drawn(story):
+    for picture in all_drawn(story):
         data = Image(picture.html()).attributes["src"].partition(",")[2].replace("\n", "")
         seen, whole = ET.fromstring(unquote(data)), ET.fromstring(picture.svg())
         for tag in ("title", "desc", "text"):
@@ -327,7 +344,7 @@ def test_the_words_of_an_image_end_before_they_tire_whoever_listens():
 
 
 def test_markup_in_names_and_payloads_is_text():
-    for picture in drawn(hostile()):
+    for picture in all_drawn(hostile()):
         assert "<script" not in picture.svg()
         assert "<script" not in picture.html()
         assert "<script" in "".join(text_of(one) for one in elements(picture, "text"))
@@ -336,7 +353,7 @@ def test_markup_in_names_and_payloads_is_text():
 
 
 def test_text_that_no_encoding_has_is_replaced():
-    for picture in drawn(unprintable()):
+    for picture in all_drawn(unprintable()):
         picture.svg().encode()
         picture.text().encode()
         picture.html().encode()
@@ -346,7 +363,7 @@ def test_a_picture_is_legible_in_a_window_of_900_px():
     # JupyterLab has 448 px for it there: of 600 px that leaves letters of 12 px 9 px.
     for names in (["alice"], ["alice", "bob", "carol"], [f"client {n}" for n in range(40)]):
         story = crowd(*names)
-        for picture in drawn(story):
+        for picture in all_drawn(story):
             assert number(elements(picture, "svg")[0], "width") <= 600
 
 
@@ -792,7 +809,7 @@ def test_no_picture_is_higher_than_two_screens(clients, form):
                 story.up("client 0", "say")
             case _:
                 story.steps.append(Fault("client 0", "the wire is cut"))
-    for picture in drawn(story):
+    for picture in all_drawn(story):
         assert number(elements(picture, "svg")[0], "height") < 1900
 
 
@@ -880,7 +897,7 @@ def test_long_names_that_differ_do_not_look_the_same(names):
 def test_letters_that_turn_others_around_are_not_in_a_picture():
     story = Story("\u202ealice")
     story.up("\u202ealice", "say\u2066", "\u202e.txt")
-    for picture in drawn(story):
+    for picture in all_drawn(story):
         for text in (picture.svg(), picture.text(), picture.html()):
             assert not re.search("[\u202a-\u202e\u2066-\u2069]", text)
     assert '"\\u202e.txt"' in sequence(story).text()  # in data, as JSON writes it

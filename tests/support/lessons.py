@@ -10,6 +10,7 @@ from nbclient import NotebookClient
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 # The README shows the picture that the cell with this in it draws.
 README_PICTURE = NOTEBOOKS / "pictures" / "broadcast.svg"
+README_PHOTOGRAPH = NOTEBOOKS / "pictures" / "notebook_and_page.png"
 README_LESSON = NOTEBOOKS / "03_broadcast.ipynb"
 README_CELL = 'await carol.emit("others"'
 METADATA = {

@@ -1,5 +1,6 @@
 """Programs that tests run in processes of their own."""
 
+import contextlib
 import os
 import shutil
 import socket
@@ -8,7 +9,7 @@ import sys
 
 import pytest
 
-from support.waiting import PATIENCE, eventually
+from support.waiting import PATIENCE, WHOLE_RUN, eventually
 
 
 def needed(*names):
@@ -24,6 +25,29 @@ def free_port():
     """Return a port of this machine that nobody listens on."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return server.getsockname()[1]
+
+
+def listens(port):
+    """Tell whether somebody listens on a port of this machine."""
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+        return True
+    return False
+
+
+def passes(arguments, folder, **environment):
+    """Run a program that tests something; fail with all that it printed if it fails."""
+    run = subprocess.run(
+        arguments,
+        cwd=folder,
+        env=os.environ | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        timeout=WHOLE_RUN,
+    )
+    if run.returncode != 0:
+        pytest.fail(run.stdout, pytrace=False)
+    assert "tests 0" not in run.stdout
 
 
 class Process:
@@ -70,6 +94,10 @@ class Process:
 
     def kill(self):
         self._process.kill()
+        self._process.wait(PATIENCE)
+
+    def stop(self):
+        self._process.terminate()
         self._process.wait(PATIENCE)
 
 

@@ -25,9 +25,9 @@ class Server(RawRequests):
         connect: Connects a plain client: ``await server.connect(auth)``.
     """
 
-    def __init__(self, chat):
+    def __init__(self, chat, trusted_proxies=()):
         self.chat = chat
-        self.web = WebServer(chat.io)
+        self.web = WebServer(chat.io, trusted_proxies=trusted_proxies)
 
     async def start(self):
         await self.web.start()
@@ -96,9 +96,9 @@ class Server(RawRequests):
 
 
 @contextlib.asynccontextmanager
-async def serving(**options):
+async def serving(trusted_proxies=(), **options):
     """Start a chat server of the given options, and stop it."""
-    server = Server(ChatServer(**options))
+    server = Server(ChatServer(**options), trusted_proxies)
     await server.start()
     try:
         yield server

@@ -66,6 +66,14 @@ class Canvas:
         """Write a line of text."""
         self._add(svg.Text, style, x=_n(x), y=_n(y), text_anchor=anchor, text=_line(text))
 
+    def parts(self, x: float, y: float, parts: Iterable[tuple[str, str]]) -> None:
+        """Write a line of text, each part of it in a style of its own."""
+        spans: list[svg.Element] = []
+        for style, text in parts:
+            self._styles.add(style)
+            spans.append(svg.TSpan(text=_line(text), **attributes(style)))
+        self._elements.append(svg.Text(x=_n(x), y=_n(y), elements=spans))
+
     def label(
         self, label: Label, middle: float, y: float, ground: str, style: str = "bold"
     ) -> None:

@@ -1,8 +1,8 @@
 """The matrix: who heard what."""
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
+from chatlib.lab.pictures.calls import address, client_of, emit_call
 from chatlib.lab.pictures.excerpt import MOST_CLIENTS, taking_part
 from chatlib.lab.pictures.grid import Grid
 from chatlib.lab.pictures.lettering import cells, padded
@@ -108,18 +108,8 @@ class Matrix(Picture):
         return marks
 
     def _python(self, emission: Emission) -> str:
-        to = [self._address(room, _literal) for room in emission.to]
-        skip = [self._address(sid, _literal) for sid in emission.skip]
-        namespace = [as_json([emission.namespace])] * (emission.namespace != "/")
-        arguments = [
-            _literal(emission.event),
-            _argument("to", to),
-            _argument("skip_sid", skip),
-            _argument("namespace", namespace),
-        ]
         foreign = "  # another server's" * emission.is_foreign
-        call = f"io.emit({', '.join(filter(None, arguments))})"
-        return f"{call}{foreign}"
+        return f"{emit_call(self._trace, emission)}{foreign}"
 
     def _javascript(self, emission: Emission) -> str:
         """Return JavaScript's name for the form of an emission."""
@@ -128,10 +118,10 @@ class Matrix(Picture):
             return "socket.emit"
         namespace = as_json([emission.namespace])
         io = "io" if emission.namespace == "/" else f"io.of({namespace})"
-        to = [f".to({self._address(room, _as_javascript)})" for room in emission.to]
+        to = [f".to({address(self._trace, room, _as_javascript)})" for room in emission.to]
         to = [] if None in emission.to else to
         others = [
-            f".except({self._address(sid, _as_javascript)})"
+            f".except({address(self._trace, sid, _as_javascript)})"
             for sid in emission.skip
             if sid not in own
         ]
@@ -142,34 +132,15 @@ class Matrix(Picture):
 
     def _is_own(self, sid: Any, emission: Emission) -> bool:
         """Tell whether a socket id is that of the client in whose handler the server emitted."""
-        return self._name(sid) == emission.caller
-
-    def _name(self, room: Any) -> str | None:
-        return self._trace.ids.get(room) if isinstance(room, str) else None
-
-    def _address(self, room: Any, written: Callable[[Any], str]) -> str:
-        name = self._name(room)
-        return plain(name) if name else written(room)
+        return client_of(self._trace, sid) == emission.caller
 
     def _shown(self, code: str) -> str:
         code = plain(self._trace.with_names(code))
         return code if len(code) <= _LONGEST else f"{code[:_LONGEST]}…"
 
 
-def _literal(value: Any) -> str:
-    """Return a value as Python has it, a text in double quotes."""
-    return as_json([value]) if isinstance(value, str) else repr(value)
-
-
 def _as_javascript(value: Any) -> str:
     return as_json([value])
-
-
-def _argument(name: str, values: Sequence[str]) -> str:
-    """Return an argument as a call has it: one value, a list of several, nothing for none."""
-    if not values:
-        return ""
-    return f"{name}={values[0]}" if len(values) == 1 else f"{name}=[{', '.join(values)}]"
 
 
 def _mark(emission: Emission, name: str) -> str:

@@ -18,6 +18,7 @@ PALETTE = {
     "server": ("#26304d", "#dbe3f8"),
     "server-ink": ("#ffffff", "#141922"),
     "pill": ("#e4f4ec", "#163528"),
+    "number": ("#8a4b00", "#f0b46a"),
 }
 
 # What each class of elements looks like; a colour is one of the palette.
@@ -46,6 +47,10 @@ STYLES: dict[str, dict[str, Any]] = {
     "in-fault": {"fill": "lost", "font_weight": "600"},
     "not": {"fill": "page", "stroke": "soft", "stroke_width": 1.6},
     "rule": {"stroke": "edge"},
+    "ink": {"fill": "ink"},
+    "engine": {"fill": "up", "font_weight": "700"},
+    "packet": {"fill": "down", "font_weight": "700"},
+    "number": {"fill": "number", "font_weight": "700"},
 }
 
 
