@@ -174,7 +174,7 @@ class Classroom:
             [
                 person.name,
                 "here" if person.user in here else "away",
-                "✋ up" if person.user in record.hands else "",
+                "up" if person.user in record.hands else "",
                 record.room_of(person.user) or "",
             ]
             for person in people
