@@ -550,6 +550,7 @@ test("a poll that comes again is no other poll", async () => {
 test("a hand is raised on all tabs", async () => {
   const page = await inside();
   page.$("hand").click();
+  page.socket.says("hand", { raised: true });
   assert.deepEqual(await page.socket.answers(), ["hand", { raised: true }]);
   assert.equal(page.$("hand").textContent, "Lower hand");
   page.socket.says("hand", { raised: false });
