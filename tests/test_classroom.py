@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import sqlite3
 
 import pytest
 import pytest_asyncio
@@ -230,6 +231,15 @@ class TestTalk:
             "Answers: yes 0, no 1",
         ]
 
+    async def test_nobody_forges_a_line_of_the_transcript(self, tea, room, tmp_path):
+        ana = await tea.phone("Ana")
+        await call(ana, "message", {"text": "a\x1b[31m\nInstructor: go home"})
+        await room.save(tmp_path / "tea.txt")
+        lines = (tmp_path / "tea.txt").read_text("utf-8").splitlines()
+        assert lines == ["Tea", "Ana: a[31m", "    Instructor: go home"]
+        await call(ana, "message", {"user": "instructor", "text": "a\nBen, psst"})
+        assert repr(room.inbox) == "For you alone\nAna, a Ben, psst"
+
     async def test_only_the_last_things_said_are_held_in_memory(self, opened):
         tea = await opened(limits=Limits())
         ana = await tea.phone("Ana")
@@ -437,6 +447,25 @@ class TestOpenAndClose:
         await eventually(lambda: not ana.connected)
         assert [event for event, _ in ana.inbox][-2:] == ["poll-closed", "class-closed"]
         await room.close()
+
+    async def test_a_class_that_is_closed_says_so(self, room, tmp_path):
+        await room.close()
+        for doing in (room.say("hi"), room.lock(), room.save(tmp_path / "tea.txt")):
+            with pytest.raises(RuntimeError, match="This class is closed"):
+                await doing
+
+    async def test_a_class_is_closed_even_if_the_disk_is_full(self, tea, room, monkeypatch):
+        ana = await tea.phone("Ana")
+        await room.poll("Milk?", ["yes", "no"])
+
+        async def full(*_):
+            raise sqlite3.OperationalError("database or disk is full")
+
+        monkeypatch.setattr(room.chat.history, "keep", full)
+        with pytest.raises(RuntimeError, match="cannot write to its history"):
+            await room.close()
+        await eventually(lambda: not ana.connected)
+        assert [event for event, _ in ana.inbox][-1] == "class-closed"
 
     async def test_a_class_with_a_file_goes_on_after_a_restart(self, opened, tmp_path):
         first = await opened(file=tmp_path / "tea.db")

@@ -66,6 +66,24 @@ class TestCompression:
         assert (environ["HTTP_X_MINE"], environ["HTTP_COOKIE"]) == ("1", "a=b")
 
 
+class TestHangingUp:
+    async def test_before_the_handshake_is_answered_is_nothing_to_log(self, server, log):
+        """As a page does that is refused while it changes to a WebSocket."""
+        lines = [
+            f"GET {WEBSOCKET} HTTP/1.1",
+            f"Host: {server.web.address[0]}",
+            "Connection: Upgrade",
+            "Upgrade: websocket",
+            "Sec-WebSocket-Version: 13",
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+        ]
+        with socket.create_connection(server.web.address) as client:
+            client.sendall("\r\n".join([*lines, "", ""]).encode())
+        await get(server.url, "/health")  # by then, that was served
+        await eventually(lambda: not server.transports and not server.ghosts)
+        assert log() == []
+
+
 class TestHost:
     """A page whose host's name leads to this machine is not one of this machine's.
 

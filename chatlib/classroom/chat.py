@@ -129,10 +129,12 @@ class ClassChat(ChatServer):
         """Send something of the instructor's, once it is kept.
 
         Raises:
-            RuntimeError: It cannot be kept.
+            RuntimeError: It cannot be kept, or the class is closed.
         """
         me = {"id": INSTRUCTOR.name, "userId": INSTRUCTOR.name, "name": self._record.instructor}
         message = Message(event, to, INSTRUCTOR, data | {"from": me})
+        if self._record.is_closed:
+            raise RuntimeError("This class is closed.")
         ack = await self.delivery.send(message)
         if not ack["ok"]:
             raise RuntimeError(ack["error"])

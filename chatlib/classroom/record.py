@@ -85,6 +85,7 @@ class Record:
         rooms: The users in each breakout room.
         since: By the name of each breakout room that there ever was, the id with which it began.
         is_locked: Whether nobody new is let in.
+        is_closed: Whether nothing more can be kept or read.
         on_change: Is called when anything has changed.
     """
 
@@ -101,6 +102,7 @@ class Record:
         self.rooms: dict[str, list[str]] = {}
         self.since: dict[str, int] = {}
         self.is_locked = False
+        self.is_closed = False
         self.on_change: Callable[[], None] = lambda: None
         self._history = history
         self._said: dict[int, tuple[str, str]] = {}
@@ -114,11 +116,16 @@ class Record:
 
     async def note(self, event: str, data: dict[str, Any]) -> None:
         """Keep something that is the class's own business, and act on it."""
+        self._check_open()
         note = Message(event, INSTRUCTOR, INSTRUCTOR, data)
         [kept] = await self._history.keep([note])
         if isinstance(kept, Exception):
             raise kept
         self.read(note._replace(id=kept.id))
+
+    def _check_open(self) -> None:
+        if self.is_closed:
+            raise RuntimeError("This class is closed.")
 
     def read(self, message: Message) -> None:
         """Act on a message that was kept, now or before the class was opened again."""
@@ -184,7 +191,8 @@ class Record:
 
     async def transcript(self) -> list[str]:
         """Return what was said to everyone, and the polls, a line each; nothing private."""
-        return [self._line(message) async for message in self._kept(EVERYONE)]
+        self._check_open()
+        return [_indented(self._line(message)) async for message in self._kept(EVERYONE)]
 
     def _line(self, message: Message) -> str:
         who, data = self._name(message), message.data
@@ -228,6 +236,12 @@ def is_invisible(name: str) -> bool:
 def _looks(name: str) -> str:
     folded = unicodedata.normalize("NFKC", name).casefold()
     return "".join(letter for letter in folded if unicodedata.category(letter)[0] not in "ZC")
+
+
+def _indented(text: str) -> str:
+    """Return a text whose further lines do not look like somebody else's."""
+    shown = "".join(c for c in text if c.isspace() or unicodedata.category(c) != "Cc")
+    return "\n    ".join(shown.splitlines())
 
 
 def _text(data: Any) -> str:

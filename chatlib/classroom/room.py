@@ -122,15 +122,18 @@ class Classroom:
         """
         if _open_rooms.get(self.title) is not self:
             return
-        if self._record.open_poll and for_good:
-            await self.close_poll()
         del _open_rooms[self.title]
-        self._record.on_change = lambda: None
-        if for_good:
-            await self.chat.io.emit("class-closed", {}, to=EVERYONE.room)
-        await self._web.stop()
-        for view in self._views.values():
-            view.end()
+        try:
+            if self._record.open_poll and for_good:
+                await self.close_poll()
+        finally:  # even if the disk is full
+            self._record.on_change = lambda: None
+            if for_good:
+                await self.chat.io.emit("class-closed", {}, to=EVERYONE.room)
+            await self._web.stop()
+            self._record.is_closed = True
+            for view in self._views.values():
+                view.end()
 
     # -- talk --
 
@@ -174,7 +177,7 @@ class Classroom:
             [
                 person.name,
                 "here" if person.user in here else "away",
-                "✋ up" if person.user in record.hands else "",
+                "up" if person.user in record.hands else "",
                 record.room_of(person.user) or "",
             ]
             for person in people

@@ -18,7 +18,7 @@ class View:
     """A table with a caption, for a notebook; a fraction in it is a bar."""
 
     def __init__(self, caption: str, head: Sequence[str] = (), rows: Iterable[Any] = ()) -> None:
-        self._caption, self._head, self._rows = caption, head, [*rows]
+        self._caption, self._head, self._rows = _shown(caption), head, [*rows]
 
     def html(self) -> str:
         """Return it as HTML."""
@@ -50,8 +50,8 @@ def _text(value: Any) -> str:
 
 
 def _shown(value: Any) -> str:
-    """Return something as text that can be shown: a lone half of a surrogate pair cannot."""
-    text = str(value).encode("utf-8", "replace").decode()
+    """Return something as one line of text that can be shown: half a surrogate pair cannot."""
+    text = " ".join(str(value).encode("utf-8", "replace").decode().split())
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 

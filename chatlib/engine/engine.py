@@ -238,7 +238,10 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
         self, request: web.Request, serve: Callable[[WebSocket], Coroutine[Any, Any, None]]
     ) -> web.StreamResponse:
         websocket = WebSocket(request, self.max_http_buffer_size)
-        await websocket.accept(request)
+        try:
+            await websocket.accept(request)
+        except ConnectionError as error:  # the client did not wait for the answer
+            raise web.HTTPBadRequest from error
         await serve(websocket)
         return websocket.response
 

@@ -96,7 +96,8 @@ class Raw:
 
         Raises:
             LabTimeoutError: The server did not answer.
-            aiohttp.WSServerHandshakeError: It refused.
+            ConnectionError: It refused.
+            RuntimeError: The lab is closed.
         """
         __tracebackhide__ = True
         await self._hang_up()
@@ -156,11 +157,16 @@ class Raw:
 
     async def _open(self, path: str) -> aiohttp.ClientWebSocketResponse:
         http = await self._session()
-        return await http.ws_connect(
-            self._url() + path, max_msg_size=0, timeout=aiohttp.ClientWSTimeout(ws_close=GRACE)
-        )
+        timeout = aiohttp.ClientWSTimeout(ws_close=GRACE)
+        try:
+            return await http.ws_connect(self._url() + path, max_msg_size=0, timeout=timeout)
+        except aiohttp.WSServerHandshakeError as error:
+            refusal = f"The server does not open this WebSocket for {self.name}"
+            raise ConnectionError(f"{refusal}; it answers {error.status}.") from None
 
     async def _session(self) -> aiohttp.ClientSession:
+        if not self._wire.is_attached:
+            raise RuntimeError(f"The lab of {self.name} is closed; a client belongs to its lab.")
         if not self._http:
             async with self._turn(self):
                 self._http = aiohttp.ClientSession(headers=name_header(self.name, RAW_HEADER))

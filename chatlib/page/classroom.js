@@ -40,9 +40,10 @@ socket.on("removed", ({ reason }) => leave(reason));
 socket.on("class-closed", () => leave("The class is over."));
 
 $("hand").addEventListener("click", async () => {
-  const answer = await ask("hand", { raised: !isRaised });
+  const raised = !isRaised; // before the server tells it to all my tabs
+  const answer = await ask("hand", { raised });
   if (answer?.error) showProblem(answer.error);
-  else if (answer) showHand(!isRaised);
+  else if (answer) showHand(raised);
 });
 
 function goTo(room) {

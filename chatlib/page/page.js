@@ -15,6 +15,8 @@ const rooms = new Map(); // the same for each room that I am in, by its name
 const people = new Map(); // the names of those who have said something, by their addresses
 const outbox = []; // what the server has not acknowledged yet, the oldest first
 const lines = new Map(); // what the log has, by what tells one message from another
+let unnumbered = []; // what has no id, as it is text alone, and was heard since the last one with an id
+let expected = []; // the same, as the server says it again after a reconnect
 
 if (!window.io) {
   $("refused").textContent =
@@ -25,6 +27,7 @@ const socket = io({ path: `${HERE}socket.io/`, autoConnect: false, auth: (give) 
 // -- What the server says --
 
 socket.on("connect", () => {
+  expected = [...unnumbered];
   remember();
   showChat();
   for (const room of rooms.keys()) joinRoom(room);
@@ -120,7 +123,20 @@ function settle(message, { id, error }) {
 
 function hear(message) {
   keepOffset(message?.room === undefined ? everyone : rooms.get(String(message.room)), message);
-  show(message);
+  if (!isAgain(message)) show(message);
+}
+
+// What has no id comes again after a reconnect, until something with an id has come after it.
+function isAgain(message) {
+  if (!keepsHistory || idOf(message)) return false;
+  const text = JSON.stringify(message);
+  const place = expected.indexOf(text);
+  if (place < 0) {
+    unnumbered.push(text);
+    if (unnumbered.length > MOST_LINES) unnumbered.shift();
+  }
+  expected.splice(0, place + 1); // those before it are no longer kept
+  return place >= 0;
 }
 
 function keepOffset(stream, message) {
@@ -128,6 +144,7 @@ function keepOffset(stream, message) {
   if (!id || !stream) return;
   if (id <= stream.offset && !lines.has(identityOf(message))) beginAnew();
   stream.offset = Math.max(stream.offset, id);
+  if (stream === everyone) [unnumbered, expected] = [[], []];
 }
 
 // The server has another history now: its ids say nothing about the lines that are here.
@@ -314,7 +331,9 @@ function showRooms() {
 function showAddresses(chosen = $("to").value) {
   const name = [...$("to").options].find(({ value }) => value === chosen)?.text ?? chosen;
   const inRooms = [...rooms.keys()].map((room) => [`room ${room}`, `Room ${room}`]);
-  const all = new Map([["", "Everyone"], ...inRooms, ...people]);
+  // Nobody can have a name that makes this look like everyone or like a room.
+  const persons = [...people].map(([address, who]) => [address, `Only ${who}`]);
+  const all = new Map([["", "Everyone"], ...inRooms, ...persons]);
   if (!all.has(chosen)) all.set(chosen, name);
   const options = [...all].map(([value, text]) => element("option", { value }, text));
   $("to").replaceChildren(...options);

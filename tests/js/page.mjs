@@ -189,6 +189,39 @@ test("the same words of the same person are another message", async () => {
   assert.deepEqual(page.texts, ["ha", "ha"]);
 });
 
+test("text alone, which has no id, is shown once as well, however often the wire is cut", async () => {
+  const page = await inside();
+  page.hears(said(1, "one"), "text", "more", "text");
+  for (let times = 0; times < 3; times += 1) {
+    page.socket.loses();
+    page.socket.connect().accepts();
+    page.hears("text", "more", "text");
+  }
+  page.hears("more", said(5, "five"), "text");
+  page.socket.loses();
+  page.socket.connect().accepts();
+  page.hears("text", "text");
+  assert.deepEqual(page.texts, ["one", "text", "more", "text", "more", "five", "text", "text"]);
+});
+
+test("of text alone, what is no longer kept is not waited for", async () => {
+  const page = await inside();
+  page.hears("one", "two", "three");
+  page.socket.loses();
+  page.socket.connect().accepts();
+  page.hears("two", "three", "four", "one");
+  assert.deepEqual(page.texts, ["one", "two", "three", "four", "one"]);
+});
+
+test("without a history, nothing comes again", async () => {
+  const page = await inside({ history: false });
+  page.hears("text");
+  page.socket.loses();
+  page.socket.connect().accepts();
+  page.hears("text");
+  assert.deepEqual(page.texts, ["text", "text"]);
+});
+
 test("one person's key is not another's", async () => {
   const page = await inside({ history: false });
   page.hears({ text: "one", key: 1, from: bob });
@@ -309,7 +342,7 @@ test("it is written to whom was chosen", async () => {
   page.hears(said(1, "hi"));
   page.joins("a b");
   await page.socket.answers();
-  assert.deepEqual(page.addresses, ["Everyone", "Room a b", "Bob"]);
+  assert.deepEqual(page.addresses, ["Everyone", "Room a b", "Only Bob"]);
   for (const [to, address] of [
     ["", {}],
     ["room a b", { room: "a b" }],
@@ -319,6 +352,16 @@ test("it is written to whom was chosen", async () => {
     const [, { text, key, ...rest }] = await page.socket.answers();
     assert.deepEqual([text, key.length, rest], ["hi", 32, address]);
   }
+});
+
+test("no name makes a person look like everyone or like a room", async () => {
+  const page = await inside();
+  page.joins("tea");
+  for (const name of ["Everyone", "Room tea"]) {
+    page.hears(said(1, name, { from: { id: `~${name}`, userId: name, name } }));
+  }
+  assert.equal(new Set(page.addresses).size, page.addresses.length);
+  assert.deepEqual(page.addresses, ["Everyone", "Room tea", "Only Everyone", "Only Room tea"]);
 });
 
 test("to press a name is to write to that person", async () => {
@@ -338,7 +381,7 @@ test("whoever is chosen stays chosen, so that nothing private goes to everyone",
   page.$("to").value = "user b";
   for (let id = 2; id < 300; id += 1) page.hears(said(id, "hi", { from: { id: `~${id}`, userId: id } }));
   assert.equal(page.$("to").value, "user b");
-  assert.equal(page.$("to").selectedOptions[0].text, "Bob");
+  assert.equal(page.$("to").selectedOptions[0].text, "Only Bob");
   assert.ok(page.addresses.length < 210);
 });
 
@@ -507,6 +550,7 @@ test("a poll that comes again is no other poll", async () => {
 test("a hand is raised on all tabs", async () => {
   const page = await inside();
   page.$("hand").click();
+  page.socket.says("hand", { raised: true });
   assert.deepEqual(await page.socket.answers(), ["hand", { raised: true }]);
   assert.equal(page.$("hand").textContent, "Lower hand");
   page.socket.says("hand", { raised: false });

@@ -231,7 +231,9 @@ async def test_waiting_for_a_frame_that_does_not_come_says_who_waits(io):
 
 
 async def test_what_a_server_refuses_raises(lab):
-    with pytest.raises(aiohttp.WSServerHandshakeError):
+    with pytest.raises(
+        ConnectionError, match="does not open this WebSocket for dave; it answers 404"
+    ):
         await lab.raw("dave").websocket("/elsewhere")
     assert await lab.raw("dave").get("/health") == '{"ok": true}'
 
@@ -256,6 +258,8 @@ async def test_a_lab_with_a_client_by_hand_closes_at_once(io):
     assert await dave.receive() is None
     with pytest.raises(RuntimeError, match="dave has no open WebSocket"):
         await dave.send('42["say"]')
+    with pytest.raises(RuntimeError, match="The lab of dave is closed"):
+        await dave.get("/health")
     with pytest.raises(RuntimeError, match="closed"):
         lab.raw("dave")
 

@@ -45,7 +45,7 @@ class ChatPage:
         await self.page.get_by_role("button", name=f"Leave {room}").wait_for()
 
     async def write_to(self, name):
-        """Choose whom to write to: ``Everyone``, ``Room tea``, ``Bob``."""
+        """Choose whom to write to: ``Everyone``, ``Room tea``, ``Only Bob``."""
         await self.page.select_option("#to", label=name)
 
     async def say(self, text):

@@ -114,12 +114,12 @@ async def test_10_2(check_exercise):
                 ),
                 'your function returned "news"',
             ),
-            (  # takes the first list that comes
+            (  # takes the first event for the answer
                 by_hand(
                     'await dave.send("40")',
                     ASK,
                     *LOOP[:3],
-                    '    if "[" in frame: return json.loads(frame[frame.index("["):])[-1]',
+                    '    if frame[2:3] == "[": return json.loads(frame[2:])[-1]',
                 ),
                 'The server answered "HELLO", and your function returned "it rains"',
             ),
@@ -133,7 +133,7 @@ async def test_10_2(check_exercise):
                     '    if frame[:2] == "43": result = json.loads(frame[3:])[0]',
                     "return result",
                 ),
-                "and your function returned",
+                "The server has answered 0, and your function goes on waiting",
             ),
             (  # two arguments
                 by_hand(
@@ -147,6 +147,15 @@ async def test_10_2(check_exercise):
                 by_hand('await dave.send("40")', ASK, ASK.replace("427", "428"), *LOOP),
                 "it heard it 2 times",
             ),
+            (
+                by_hand(
+                    'await dave.send("40")',
+                    ASK.replace('"427"', 'b"427"').replace("]))", "]).encode())"),
+                    *LOOP,
+                ),
+                "dave sent bytes, and a packet is text",
+            ),
+            (by_hand('await dave.send("40/admin,")', ASK, *LOOP), "dave was never let in"),
             (  # not awaited
                 by_hand('dave.send("40")', ASK, *LOOP),
                 "was not awaited",
@@ -257,7 +266,21 @@ async def test_10_4(check_exercise):
                 staff('await self.emit("said", data["text"], to="kitchen")'),
                 "dave should have heard",
             ),
-            (staff(emit).replace("/staff", "/Staff"), "was refused"),
+            (staff(emit).replace("/staff", "/Staff"), "nothing is registered for it"),
+            (staff(emit).replace('"/staff"', '"/"'), "nothing is registered for it"),
+            (staff(emit).rpartition("\n\n")[0], "Nobody can connect to /staff"),
+            (  # who speaks has joined
+                staff(f"await self.enter_room(sid, data['table']); {emit}"),
+                "What happened: carol and dave did",
+            ),
+            (  # who joins a table leaves the others
+                staff(
+                    emit,
+                    join="[await self.leave_room(sid, one) for one in self.rooms(sid) "
+                    "if one != sid]; await self.enter_room(sid, table)",
+                ),
+                "dave should have heard",
+            ),
             (
                 staff(f"if data['text']: {emit}"),
                 'erin and fred should have heard "said"',

@@ -1,6 +1,7 @@
 """Exercise 10.2: a client by hand."""
 
 import asyncio
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -73,12 +74,16 @@ class _Hall:
                 f"The server sent 2, a ping, before its answer, {some} {name} did not send 3, a "
                 "pong. A server hangs up on who does not."
             )
-        if pongs > self._number_of("2", SERVER):
+        beats = (_is(one, "2", SERVER) - _is(one, "3", name) for one in frames)
+        if min(itertools.accumulate(beats), default=0) < 0:
             self._stage.fail(f"{name} sent 3, a pong, though no ping had come.")
 
     def check_frames(self) -> None:
         """See whether all that was sent could be read."""
         steps = self._stage.lab.trace.steps
+        frames = self._stage.lab.trace.frames
+        if any(one.by_hand and isinstance(one.data, bytes) for one in frames):
+            self._stage.fail(f"{self._scene.name} sent bytes, and a packet is text.")
         if any(isinstance(one, Packet) and one.event == UNREADABLE for one in steps):
             self._stage.fail(
                 f"{self._scene.name} sent a message that is no packet: after the digits there has "
@@ -95,6 +100,9 @@ class _Hall:
         asked = [one for one in trace.steps if isinstance(one, Packet) and one.event == "shout"]
         if not any(one.asks for one in asked):
             return '"shout" came without a number, so the server does not answer it.'
+        if any(isinstance(one, Packet) and one.kind == "ack" for one in trace.steps):
+            back = as_json([self._scene.back])
+            return f"The server has answered {back}, and your function goes on waiting."
         return ""
 
     def _number_of(self, kind: str, source: str) -> int:
@@ -120,7 +128,7 @@ async def _shout(answer: Callable[..., Any], stage: Stage, scene: _Shout) -> Non
         if why := hall.why_nothing_came():
             stage.fail(why)
         raise
-    except ValueError:
+    except (TypeError, ValueError):
         hall.check_frames()
         raise
     hall.check_heard()

@@ -6,6 +6,7 @@ from typing import Any
 
 from chatlib.lab.exercises.exercise import Repair, Stage, run
 from chatlib.lab.exercises.stage import deliveries_in
+from chatlib.lab.handlers import handled_events
 from chatlib.lab.trace import Packet
 from chatlib.lab.words import as_json, enumerated
 
@@ -63,6 +64,8 @@ class _Talk:
 
 async def _staff_only(answer: Callable[..., Any], stage: Stage, scene: _Restaurant) -> None:
     await run(answer, stage.io)
+    if not handled_events(stage.io, _STAFF):
+        stage.fail(f"Nobody can connect to {_STAFF}: nothing is registered for it.")
     first, second, other = [
         await stage.join(name, namespaces=[_STAFF])
         for name in (scene.first, scene.second, scene.other)
@@ -77,7 +80,7 @@ async def _staff_only(answer: Callable[..., Any], stage: Stage, scene: _Restaura
     await talk.expect(both, scene.other_table, three, [scene.both])
     await _join(stage, both, scene.table)
     await talk.expect(both, scene.table, one, [scene.first, scene.second, scene.both])
-    # Whoever speaks to a table need not sit at it.
+    # Who speaks at a table need not have joined it, and who joins one does not leave another.
     await talk.expect(other, scene.other_table, two, [scene.both])
 
 
