@@ -171,12 +171,12 @@ def main(arguments: list[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # The name of a room may have characters that the terminal cannot show.
         sys.stdout.reconfigure(errors="backslashreplace")
+    if given.fetch_client:
+        return fetch_client()
     log = logging.StreamHandler(sys.stdout)
     log.setFormatter(OneLine())
     logger.addHandler(log)
     logger.setLevel(logging.INFO)
-    if given.fetch_client:
-        return fetch_client()
     try:
         chat = chat_server(given)
         server = WebServer(chat.io, given.client_script, given.trusted_proxy)
