@@ -68,7 +68,9 @@ export const scenes = {
     assert.deepEqual(await alice.emitWithAck("answer", { option: 0 }), { ok: true });
     assert.deepEqual(await phone.emitWithAck("answer", { option: 1 }), { ok: true });
     const refused = { ok: false, error: "There is no such option." };
-    assert.deepEqual(await bob.emitWithAck("answer", { option: 2 }), refused);
+    for (const option of [2, -1, "1", "length"]) {
+      assert.deepEqual(await bob.emitWithAck("answer", { option }), refused);
+    }
     assert.deepEqual([...answers], [["a", 1]]);
   },
 

@@ -43,6 +43,10 @@ async def test_11_1(check_exercise):
                 counted(check="if option not in list(range(options)): return"),
                 "which is no option, and the answer was {'ok': True}",
             ),
+            (  # what is refused takes the place of what was counted
+                vote(f"votes[{USER}] = option", KNOWN, f"result = {COUNT}", EMIT),
+                '"result" should have carried [1, 2], but it carried [1, 1]',
+            ),
             (counted(emit='await chat.io.emit("result", result, to=sid)'), "should have heard"),
             (
                 counted(emit='await chat.io.emit("result", result, skip_sid=sid)'),

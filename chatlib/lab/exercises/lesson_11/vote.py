@@ -86,6 +86,7 @@ def answer(chat, options):
                 ("carol", 2, None),
                 ("carol", -1, None),
                 ("carol", 0, [1, 2]),
+                ("alice", 2, None),  # and her last one still counts
                 ("bob", 1, [1, 2]),
             ),
         ),
