@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from chatlib.circuit import Circuit
@@ -115,7 +115,11 @@ class Delivery:
                 await self._io.eio.disconnect(eio_sid)
 
     async def let_in(
-        self, sid: str, audience: Sequence[Audience], offset: int | None = None
+        self,
+        sid: str,
+        audience: Sequence[Audience],
+        offset: int | None = None,
+        is_due: Callable[[], bool] = lambda: True,
     ) -> None:
         """Bring a socket into an audience; with an offset, once it has got what it missed there.
 
@@ -125,6 +129,8 @@ class Delivery:
             sid: The socket.
             audience: A group, or what the socket is without a group: everyone and its user.
             offset: The id of the last message that the client has.
+            is_due: Tells whether the socket still belongs there, which may change while a client
+                reads slowly what it missed.
         """
         if not self._is_here(sid):
             return
@@ -138,9 +144,10 @@ class Delivery:
         for room in was_in:  # nothing live must come between what was missed
             await self._io.leave_room(sid, room)
         try:
-            await self._replay(sid, audience, offset, self._history)
+            await self._replay(sid, audience, offset, self._history, is_due)
         except BaseException:
-            await self._enter(sid, was_in)
+            if is_due():
+                await self._enter(sid, was_in)
             raise
 
     # -- from the writer to everybody --
@@ -215,16 +222,23 @@ class Delivery:
     # -- from the history to one socket --
 
     async def _replay(
-        self, sid: str, audience: Sequence[Audience], offset: int, history: History
+        self,
+        sid: str,
+        audience: Sequence[Audience],
+        offset: int,
+        history: History,
+        is_due: Callable[[], bool],
     ) -> None:
         after, gap = await history.start_of_replay(audience, offset, self._delivered)
         if gap:
             await self._tell_gap(sid, gap)
         more = True
-        while self._is_here(sid):
+        while self._is_here(sid) and is_due():
             # The last page comes in the turn: nothing else is delivered until the socket is in.
             async with contextlib.nullcontext() if more else self._turn:
                 page = await history.missed(audience, after, self._delivered)
+                if not is_due():
+                    return
                 for entry in page.entries:
                     await self._replay_one(sid, entry)
                 if not more and not page.more:

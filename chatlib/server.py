@@ -136,7 +136,8 @@ class ChatServer:
         name, offset = read_room(room), self.delivery.read_offset(room)
         group = read_group(name)
         self.members.join(sid, group)
-        await self.delivery.let_in(sid, [group], offset)
+        groups = self.members[sid].groups
+        await self.delivery.let_in(sid, [group], offset, lambda: group in groups)
         logger.info("User joined the room %s", name)
         return {"ok": True, "room": name}
 

@@ -10,7 +10,9 @@ import pytest_asyncio
 from chatlib.classroom import Classroom, views
 from chatlib.classroom.chat import LONGEST_NAME
 from chatlib.classroom.record import MOST_LINES
+from chatlib.database import PAGE
 from chatlib.limits import Limits
+from chatlib.messages import Audience
 from support.clients import PlainClients
 from support.servers import why_refused
 from support.waiting import TIMEOUT, eventually, threads_end
@@ -382,6 +384,30 @@ class TestBreakoutRooms:
         assert await call(eve, "message", {"room": "Blue", "text": "hi"}) == refused
         await room.say("psst", to="Blue")
         assert await said_to(ana, eve) == [["psst"], []]
+
+    async def test_who_reads_slowly_what_a_room_missed_is_not_in_it_once_it_is_for_others(
+        self, tea, room, monkeypatch
+    ):
+        ana, eve = await tea.phones("Ana", "Eve")
+        for number in range(PAGE + 1):
+            early = {"text": str(number)}
+            await room.chat.say("single-message", early, Audience("group", "Blue"))
+        is_slow, go_on = asyncio.Event(), asyncio.Event()
+
+        async def drained(_):
+            is_slow.set()
+            await go_on.wait()
+
+        monkeypatch.setattr(room.chat.io, "drained", drained)
+        joining = asyncio.create_task(call(eve, "join-room", {"room": "Blue", "offset": 0}))
+        await asyncio.wait_for(is_slow.wait(), TIMEOUT)
+        await room.breakout({"Blue": ["Ana"]})
+        await room.say("a secret", to="Blue")
+        go_on.set()
+        await joining
+        await room.say("another", to="Blue")
+        assert (await said_to(ana))[0] == ["a secret", "another"]
+        assert not {"a secret", "another"} & {*(await said_to(eve))[0]}
 
     async def test_a_room_of_the_same_name_does_not_tell_what_was_said_in_the_first(
         self, tea, room
