@@ -38,10 +38,10 @@ class Door(Passcode):
         record = self._record
         if record.is_locked or len(record.people) >= MOST_PEOPLE:
             raise BadInputError("The class is closed to newcomers.")
+        if len(name) > LONGEST_NAME:  # first, as to look at a long one takes long
+            raise BadInputError(f"A name may have {LONGEST_NAME} characters, not more.")
         if is_invisible(name):
             raise BadInputError("Give your name to come in.")
-        if len(name) > LONGEST_NAME:
-            raise BadInputError(f"A name may have {LONGEST_NAME} characters, not more.")
         if record.called(name) or alike(name, record.instructor):
             raise BadInputError(f"Somebody is here as {name} already; take another name.")
         return Person(user, name)

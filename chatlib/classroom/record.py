@@ -4,6 +4,7 @@ All that happens is kept as messages, some of them notes that nobody but the ins
 So a class with a file goes on where it was, after its kernel was restarted.
 """
 
+import re
 import secrets
 import unicodedata
 from collections.abc import AsyncIterator, Callable
@@ -16,6 +17,10 @@ from chatlib.messages import EVERYONE, Audience
 
 INSTRUCTOR = Audience("user", "instructor")  # an id that nobody else gets: theirs are drawn
 MOST_LINES = 100  # are remembered of what was said
+# Letters and marks that nothing is to be seen of, beside all that are separators or controls.
+_UNSEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\ufe00-\ufe0f\U000e0100-\U000e01ef]"
+)
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that looks like another
 
 
@@ -235,7 +240,8 @@ def is_invisible(name: str) -> bool:
 
 def _looks(name: str) -> str:
     folded = unicodedata.normalize("NFKC", name).casefold()
-    return "".join(letter for letter in folded if unicodedata.category(letter)[0] not in "ZC")
+    seen = _UNSEEN.sub("", folded)
+    return "".join(letter for letter in seen if unicodedata.category(letter)[0] not in "ZC")
 
 
 def _indented(text: str) -> str:
