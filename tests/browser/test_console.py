@@ -9,9 +9,9 @@ import socketio
 
 from chatlib import ChatServer
 from chatlib.lab import Lab
-from support.browsers import chromium
+from chatlib.lab.pictures import Frames
+from support.browsers import chromium, violations
 from support.chat_pages import ChatPage
-from support.npm import PACKAGES
 from support.waiting import TIMEOUT
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
@@ -166,9 +166,7 @@ async def test_nothing_is_cut_off_and_axe_finds_nothing(io, lab, browser, width,
     asking = io.start_background_task(io.call, "name?", to=next(iter(lab.trace.ids)))
     await tab.page.get_by_label("Answer to name?").wait_for()
     keep(f"console_{scheme}_{width}.png", await tab.page.screenshot())
-    await tab.page.evaluate((PACKAGES / "axe-core" / "axe.min.js").read_text("utf-8"))
-    found = await tab.page.evaluate("axe.run()")
-    assert [one["help"] for one in found["violations"]] == []
+    assert await violations(tab.page) == []
     wide = "document.documentElement.scrollWidth"
     assert await tab.page.evaluate(wide) <= width
     for button in await tab.page.get_by_role("button").all():
@@ -176,3 +174,20 @@ async def test_nothing_is_cut_off_and_axe_finds_nothing(io, lab, browser, width,
     await tab.page.get_by_label("Answer to name?").fill('"ana"')
     await tab.page.get_by_role("button", name="Acknowledge").click()
     assert await asking == "ana"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_axe_finds_nothing_in_pictures(io, lab, browser, scheme):
+    alice = await lab.join("alice")
+    await alice.emit("say", "hi")
+    await lab.settle()
+    frames = Frames(lab.trace, *lab.trace.take_frames())
+    pictures = [await lab.picture(), frames]
+    shown = "".join(picture.html() for picture in pictures)
+    context = await browser.new_context(color_scheme=scheme)
+    page = await context.new_page()
+    await page.set_content(
+        f"<html lang='en'><title>Pictures</title><main><h1>Pictures</h1>{shown}</main>"
+    )
+    assert await page.locator("img").count() == len(pictures)
+    assert await violations(page) == []

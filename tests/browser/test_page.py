@@ -7,9 +7,8 @@ import pytest_asyncio
 
 from chatlib.history import History
 from chatlib.identity import Passcode
-from support.browsers import chromium
+from support.browsers import chromium, violations
 from support.chat_pages import ChatPage
-from support.npm import PACKAGES
 from support.processes import free_port
 from support.servers import serving
 from support.waiting import WHOLE_RUN
@@ -321,24 +320,13 @@ POLL = {"poll": 1, "question": "Milk?", "options": ["yes", "no, and never again 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_axe_finds_nothing(visit, scheme):
-    axe = (PACKAGES / "axe-core" / "axe.min.js").read_text("utf-8")
-
-    async def violations(tab):
-        await tab.page.evaluate(axe)
-        found = await tab.page.evaluate("axe.run()")
-        assert len(found["passes"]) > 10
-        return [
-            (each["impact"], each["id"], [node["html"] for node in each["nodes"]])
-            for each in found["violations"]
-        ]
-
     async with serving(identity=Passcode("open")) as server:
         alice = await visit(server.url, color_scheme=scheme, bypass_csp=True)
-        assert await violations(alice) == []
+        assert await violations(alice.page) == []
         await alice.page.fill("#name", "Alice")
         await alice.page.press("#name", "Enter")
         await alice.sees("This chat needs a passcode.")
-        assert await violations(alice) == []
+        assert await violations(alice.page) == []
         await alice.join("Alice", "open")
         bob = await visit(server.url, "Bob", passcode="open")
         await bob.say("hello")
@@ -349,10 +337,10 @@ async def test_axe_finds_nothing(visit, scheme):
         await server.chat.io.emit("poll", POLL)
         await alice.sees("Milk?")
         await alice.page.get_by_role("button", name="yes").click()
-        assert await violations(alice) == []
+        assert await violations(alice.page) == []
         await server.chat.io.emit("poll-closed", POLL | {"counts": [3, 1]})
         await alice.sees("yes: 3")
-        assert await violations(alice) == []
+        assert await violations(alice.page) == []
 
 
 TUTORIAL = """<!DOCTYPE html>

@@ -4,6 +4,7 @@ import contextlib
 
 import pytest
 
+from support.npm import PACKAGES
 from support.processes import needed
 from support.waiting import WHOLE_RUN
 
@@ -29,3 +30,14 @@ async def chromium(*arguments):
             yield browser
         finally:
             await browser.close()
+
+
+async def violations(page):
+    """Return what axe finds wrong in a page, which must hand out no policy against scripts."""
+    await page.evaluate((PACKAGES / "axe-core" / "axe.min.js").read_text("utf-8"))
+    found = await page.evaluate("axe.run()")
+    assert found["passes"]
+    return [
+        (each["impact"], each["id"], [node["html"] for node in each["nodes"]])
+        for each in found["violations"]
+    ]
