@@ -206,11 +206,14 @@ class WebSocket:
         # To read on until the client closes it, too, would be a second's work with a flood.
         self._transport.pause_reading()
         code = getattr(self._error, "code", WSCloseCode.POLICY_VIOLATION)
-        self.write(frames.close(code, why))
-        if self._transport.can_write_eof():
-            self._transport.write_eof()
-        await asyncio.sleep(GOODBYE)
-        self.cut()
+        try:
+            self.write(frames.close(code, why))
+            if self._transport.can_write_eof():
+                with contextlib.suppress(OSError):  # the client has gone
+                    self._transport.write_eof()
+            await asyncio.sleep(GOODBYE)
+        finally:
+            self.cut()
 
     def cut(self) -> None:
         """Close the connection at once."""
