@@ -3,13 +3,12 @@
 import aiohttp
 import pytest
 import pytest_asyncio
-import socketio
 from yarl import URL
 
-from support.clients import Inbox, leave
+from support.clients import PlainClient, leave
 from support.hubs import PREFIX, JupyterServer
 from support.raw_clients import POLLING
-from support.waiting import TIMEOUT, WHOLE_RUN, eventually
+from support.waiting import TIMEOUT, WHOLE_RUN
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
@@ -62,9 +61,7 @@ async def test_the_page_the_script_and_its_health_are_there(jupyter, session, ch
 
 @pytest.mark.parametrize("transports", [["websocket"], ["polling"], ["polling", "websocket"]])
 async def test_a_client_chats(jupyter, session, chat, transports):
-    client = socketio.AsyncClient(http_session=session, handle_sigint=False, reconnection=False)
-    inbox = Inbox()
-    client.on("*", lambda event, *arguments: inbox.append((event, arguments)))
+    client = PlainClient(http_session=session)
     await client.connect(
         jupyter.url,
         transports=transports,
@@ -72,8 +69,7 @@ async def test_a_client_chats(jupyter, session, chat, transports):
         headers={"Origin": f"https://{HOST}"},
         wait_timeout=WHOLE_RUN,
     )
-    assert await client.call("message", {"text": "hi"}, timeout=TIMEOUT) == {"ok": True}
-    await eventually(lambda: inbox.named("recieve-message"))
+    await client.hears_itself()
     assert client.transport() == transports[-1]
     await leave(client)
 

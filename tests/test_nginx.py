@@ -5,16 +5,15 @@ import json
 
 import aiohttp
 import pytest
-import socketio
 from aiohttp.abc import AbstractResolver
 
 from chatlib.identity import LATE, Passcode
-from support.clients import Inbox, leave
+from support.clients import PlainClient, leave
 from support.nginx import NAME, Nginx
 from support.processes import free_port
 from support.raw_clients import POLLING, WEBSOCKET
 from support.servers import serving
-from support.waiting import TIMEOUT, eventually
+from support.waiting import TIMEOUT
 
 pytestmark = pytest.mark.slow
 
@@ -75,17 +74,14 @@ async def behind_nginx(folder, **options):
 @pytest.mark.parametrize("path", ["", "/below/a/path"])
 async def test_a_client_chats(tmp_path, transports, path):
     async with behind_nginx(tmp_path) as (server, nginx), browser(nginx) as session:
-        client = socketio.AsyncClient(http_session=session, handle_sigint=False, reconnection=False)
-        inbox = Inbox()
-        client.on("*", lambda event, *arguments: inbox.append((event, arguments)))
+        client = PlainClient(http_session=session)
         await client.connect(
             nginx.origin,
             transports=transports,
             socketio_path=f"{path}/socket.io",
             headers={"Origin": nginx.origin},
         )
-        assert await client.call("message", {"text": "hi"}, timeout=TIMEOUT) == {"ok": True}
-        await eventually(lambda: inbox.named("recieve-message"))
+        await client.hears_itself()
         assert client.transport() == transports[-1]
         [environ] = server.chat.io.environ.values()
         assert (environ["REMOTE_ADDR"], environ["wsgi.url_scheme"]) == (ADA, "https")

@@ -4,7 +4,7 @@ import asyncio
 
 import socketio
 
-from support.waiting import TIMEOUT
+from support.waiting import TIMEOUT, eventually
 
 
 class Inbox(list):
@@ -17,10 +17,15 @@ class Inbox(list):
 class PlainClient(socketio.AsyncClient):
     """A client that never comes back by itself, with an ``inbox``."""
 
-    def __init__(self):
-        super().__init__(handle_sigint=False, reconnection=False)
+    def __init__(self, **options):
+        super().__init__(handle_sigint=False, reconnection=False, **options)
         self.inbox = Inbox()
         self.on("*", lambda event, *arguments: self.inbox.append((event, arguments)))
+
+    async def hears_itself(self):
+        """Say something to everyone, and wait until it comes back."""
+        assert await self.call("message", {"text": "hi"}, timeout=TIMEOUT) == {"ok": True}
+        await eventually(lambda: self.inbox.named("recieve-message"))
 
 
 class PlainClients:
