@@ -13,6 +13,7 @@ from socketio.exceptions import BadNamespaceError, ConnectionError
 
 from chatlib.lab.errors import add_note
 from chatlib.lab.handling import is_readers
+from chatlib.lab.recorder import calling
 from chatlib.lab.source import name_of
 from chatlib.lab.wire import Wire
 from chatlib.private_names import check
@@ -141,8 +142,9 @@ class Client(socketio.AsyncClient):  # type: ignore[misc]
             await self._wire.waiting.watch(connecting, timeout, what, contextvars.Context())
         except BaseException as error:
             await self.leave()
-            if isinstance(error, ConnectionError) and self.name in self._wire.refusals:
-                add_note(error, f"The server said: {self._wire.refusals.pop(self.name)}")
+            refusals = self._wire.recorder.refusals
+            if isinstance(error, ConnectionError) and self.name in refusals:
+                add_note(error, f"The server said: {refusals.pop(self.name)}")
             raise
 
     def _closed(self) -> str:
@@ -244,8 +246,8 @@ class Client(socketio.AsyncClient):  # type: ignore[misc]
         what = f"the server to answer {self.name}'s {event!r}"
         if not self._wire.handles(event, namespace or "/"):
             what += ", for which it has no handler"
-        calling = super().call(event, data, namespace, 2 * timeout)
-        with self._wire.calling():
+        asking = super().call(event, data, namespace, 2 * timeout)
+        with calling():
             return await self._wire.waiting.watch(
-                calling, timeout, what, hopeless=self._wire.why_gone(self.name)
+                asking, timeout, what, hopeless=self._wire.links.why_gone(self.name)
             )

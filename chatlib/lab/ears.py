@@ -18,6 +18,7 @@ import socketio
 
 from chatlib.engine import Engine, frames
 from chatlib.engine.session import Session
+from chatlib.lab.recorder import calling
 from chatlib.web import cancel
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def server_ear(wire: "Wire") -> type:
 
         @functools.wraps(socketio.AsyncServer.call)
         async def call(self, *args: Any, **kwargs: Any) -> Any:
-            with wire.calling():
+            with calling():
                 return await super().call(*args, **kwargs)
 
         def start_background_task(

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -16,9 +17,6 @@ _NAME_IN_ENVIRON = "HTTP_X_CHATLIB_NAME"
 RAW_HEADER = "X-Chatlib-Raw"
 _RAW_IN_ENVIRON = "HTTP_X_CHATLIB_RAW"
 
-# What others are called, until they say their names.
-GUEST, _PAGE = "guest", "page"
-
 # A packet waits at most this many seconds for one that was sent before it: the order of outputs is
 # worth little against a packet that never comes.
 _TURN = 0.25
@@ -27,16 +25,6 @@ _TURN = 0.25
 def name_header(name: str, header: str = NAME_HEADER) -> dict[str, str]:
     """Return the headers by which a client of the lab's tells its name."""
     return {header: quote(name)}
-
-
-def kind_of_guest(environ: dict[str, Any]) -> str:
-    """Return what to call a client that is not one of the lab's: a page of a browser, or a guest.
-
-    Args:
-        environ: The request that opened its connection.
-    """
-    # All browsers begin with this word, since one of them was called so.
-    return _PAGE if environ.get("HTTP_USER_AGENT", "").startswith("Mozilla/") else GUEST
 
 
 def name_in_header(value: str) -> str:
@@ -170,6 +158,21 @@ class Links:
     def named(self, name: str) -> list[Link]:
         """Return the connections of one client."""
         return [link for link in self._links.values() if link.name == name]
+
+    def why_gone(self, name: str) -> Callable[[], str]:
+        """Return what tells, from now on, why a client's connection has ended, if it has.
+
+        Args:
+            name: The client's name.
+        """
+        links = self.named(name)
+
+        def why() -> str:
+            if any(link.client_open for link in links):
+                return ""
+            return f"the connection has ended ({', '.join(link.reason for link in links)})"
+
+        return why
 
     def depart(self, queue: deque[Packet], sent: Packet, link: Link) -> None:
         """Put a packet on its way.

@@ -24,6 +24,7 @@ from chatlib.engine import Fanout
 from chatlib.lab.changes import Changes
 from chatlib.lab.ears import initialized, put_under
 from chatlib.lab.errors import LabTimeoutError
+from chatlib.lab.recorder import current_emission
 from chatlib.lab.wire import Wire
 from chatlib.web import GRACE, cancel
 
@@ -244,13 +245,13 @@ class Subscription:
         self, event: str, data: Any, room: Any, skip_sid: Any, namespace: str
     ) -> Iterator[None]:
         """Record what the server emits because another one does, or that others will."""
-        if emission := self._wire.emission():
+        if emission := current_emission():
             emission.is_shared = True
             yield
             return
         with (
             self._wire.handlers.handling(f"{event!r} from another server"),
-            self._wire.emitting(
+            self._wire.recorder.emitting(
                 event, data, room, skip_sid, namespace, is_foreign=True
             ) as emission,
         ):

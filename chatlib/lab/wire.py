@@ -1,4 +1,4 @@
-"""The lab's ear on the wire: it records what a server and its clients say to each other.
+"""The lab's ear on the wire: it hears what a server and its clients say to each other.
 
 It listens where Engine.IO hands packets over: at its handlers, and by `ears`. Nothing that the
 server or a client does is changed by it, but for two things: packets that arrive at the same moment
@@ -7,14 +7,11 @@ are handled in the order in which they were sent, and a poll that waits is answe
 
 import asyncio
 import contextlib
-import contextvars
-import itertools
 import logging
 import warnings
-from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import engineio
 import socketio
@@ -33,28 +30,17 @@ from chatlib.lab.ears import (
 from chatlib.lab.errors import Errors
 from chatlib.lab.handlers import handles
 from chatlib.lab.handling import Handlers
-from chatlib.lab.links import GUEST, Link, Links, kind_of_guest, name_header
-from chatlib.lab.packets import BINARY, PacketReader, snapshot
+from chatlib.lab.links import Link, Links, name_header
+from chatlib.lab.recorder import Recorder, as_tuple, called_by
 from chatlib.lab.running import Running
-from chatlib.lab.trace import SERVER, Emission, Packet, Trace
+from chatlib.lab.trace import Emission, Trace
 from chatlib.lab.waiting import Waiting
-from chatlib.lab.words import plain
 
 _Original = Callable[..., Any]
 
-# Which call of `io.emit` a packet comes from, and whose packet the server handles.
-_emission: contextvars.ContextVar[Emission | None] = contextvars.ContextVar(
-    "emission", default=None
-)
-_caller: contextvars.ContextVar[str] = contextvars.ContextVar("caller", default="")
-_is_calling: contextvars.ContextVar[bool] = contextvars.ContextVar("is_calling", default=False)
-
-# A page may give itself a name of so many characters.
-_LONGEST_NAME = 40
-
 
 class Wire:
-    """Records what one server and the lab's clients say to each other.
+    """Hears what one server and the lab's clients say to each other, and has it recorded.
 
     Args:
         trace: Where to record.
@@ -68,7 +54,7 @@ class Wire:
         handlers: The handlers and background tasks.
         links: The connections, and what is under way on them.
         waiting: What waits for all that.
-        refusals: What the server last said to each client that it refused.
+        recorder: What records.
     """
 
     def __init__(self, trace: Trace) -> None:
@@ -79,12 +65,10 @@ class Wire:
         self.handlers = Handlers(self.running, self.errors)
         self.links = Links(self.changes)
         self.waiting = Waiting(self.changes, self.links, self.running, self.handlers, self.errors)
-        self._io: socketio.AsyncServer = None
         self.trace = trace
-        self._reader = PacketReader(trace)
-        self.refusals = self._reader.refusals
+        self.recorder = Recorder(trace, self.links)
+        self._io: socketio.AsyncServer = None
         self._client_links: dict[engineio.AsyncClient, Link] = {}
-        self._own_names: set[str] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._undo_server: list[Callable[[], None]] = []
         self._undo_clients: list[Callable[[], None]] = []
@@ -94,7 +78,7 @@ class Wire:
         _undo(self._undo_server)
         self.is_attached = True
         self._io = io
-        self._reader.use(io.packet_class)
+        self.recorder.use(io.packet_class)
         eio = io.eio
         self._undo_server += [
             put_under(io, server_ear(self)),
@@ -121,7 +105,7 @@ class Wire:
             put_before(eio, "disconnect", partial(self._client_disconnects, eio)),
         ]
         self.trace.add_client(name)
-        self._own_names.add(name)
+        self.recorder.guests.keep_from(name)
         return name_header(name)
 
     def detach(self) -> None:
@@ -147,65 +131,6 @@ class Wire:
         if not link.server_open or link.eio_sid not in self._io.eio.sockets:
             return False
         return bool(self._io.eio.transport(link.eio_sid) == "polling")
-
-    def why_gone(self, name: str) -> Callable[[], str]:
-        """Return what tells, from now on, why a client's connection has ended, if it has.
-
-        Args:
-            name: The client's name.
-        """
-        links = self.links.named(name)
-
-        def why() -> str:
-            if any(link.client_open for link in links):
-                return ""
-            return f"the connection has ended ({', '.join(link.reason for link in links)})"
-
-        return why
-
-    @contextlib.contextmanager
-    def emitting(
-        self,
-        event: str,
-        data: Any,
-        to: Any,
-        skip: Any,
-        namespace: str | None = None,
-        *,
-        is_foreign: bool = False,
-    ) -> Iterator[Emission]:
-        """Record an emission, with the packets that the code within makes of it.
-
-        Args:
-            event: The event's name.
-            data: Its data; a tuple for several arguments.
-            to: A room or a socket id, a list of them, or None for everyone.
-            skip: A socket id that is left out, a list of them, or None.
-            namespace: The Socket.IO namespace.
-            is_foreign: Whether another server made it.
-        """
-        namespace = namespace or "/"
-        emission = Emission(
-            event=event,
-            data=snapshot(data if isinstance(data, tuple) else (data,) * (data is not None)),
-            to=_as_tuple(to),
-            skip=_as_tuple(skip),
-            present=tuple(link.name for link in self.links.all() if namespace in link.namespaces),
-            namespace=namespace,
-            caller="" if is_foreign else _caller.get(),
-            is_foreign=is_foreign,
-            is_call=_is_calling.get(),
-        )
-        self.trace.add(emission)
-        token = _emission.set(emission)
-        try:
-            yield emission
-        finally:
-            _emission.reset(token)
-
-    def emission(self) -> Emission | None:
-        """Return the emission that the code that asks belongs to, if it is recorded."""
-        return _emission.get()
 
     # -- what the ears hear -----------------------------------------------------------------------
 
@@ -250,15 +175,8 @@ class Wire:
             data: The message.
         """
         link = self.links.get(eio_sid)
-        if not link or not link.server_open:
-            return
-        sent = self._reader.read(link, data, SERVER, link.name)
-        self._note_frame(link, data, sent)
-        if link.is_lab_client:
-            self._depart(link.down, sent, link)
-        elif sent.event != BINARY:
-            sent.arrived = True
-            self._record(sent)
+        if link and link.server_open:
+            self.recorder.server_sends(link, data, is_polling=self.is_polling(link))
 
     def client_sends(self, eio: engineio.AsyncClient, data: str | bytes) -> None:
         """Record a message that a client sends, unless it is not connected.
@@ -271,16 +189,7 @@ class Wire:
         if link and link.client_open:
             if len(data) > self._io.eio.max_http_buffer_size:
                 link.too_long = len(data)
-            self._client_departs(link, data)
-
-    @contextlib.contextmanager
-    def calling(self) -> Iterator[None]:
-        """Note that what the code within sends is sent by a ``call``."""
-        token = _is_calling.set(True)
-        try:
-            yield
-        finally:
-            _is_calling.reset(token)
+            self.recorder.client_sends(link, data, is_polling=self.is_polling(link))
 
     @contextlib.contextmanager
     def _emits(
@@ -288,7 +197,7 @@ class Wire:
     ) -> Iterator[Emission]:
         with (
             self.running.busy(f"io.emit({event!r})"),
-            self.emitting(event, data, to, skip, namespace) as emission,
+            self.recorder.emitting(event, data, to, skip, namespace) as emission,
         ):
             yield emission
 
@@ -297,7 +206,7 @@ class Wire:
     async def _server_connects(
         self, eio_sid: str, environ: dict[str, Any], *, original: _Original
     ) -> Any:
-        link = Link(eio_sid, environ, self._free_name(kind_of_guest(environ)))
+        link = Link(eio_sid, environ, self.recorder.guests.name(environ))
         self.links.open(link)
         self.trace.connections[eio_sid] = link.name
         return await original(eio_sid, environ)
@@ -308,13 +217,13 @@ class Wire:
         if not (link := self.links.get(eio_sid)):
             return  # it was under way when both ends were closed
         if not link.up:  # a client that is not the lab's
-            self._client_departs(link, data)
+            self.recorder.client_sends(link, data, is_polling=self.is_polling(link))
         arrived = await self.links.arrive(link.up)
         link.taken += 1
         self.changes.notify()
         if arrived.kind == "disconnect":
             link.leave(arrived.namespace)
-        with _called_by(link):
+        with called_by(link):
             await self.handlers.handle(
                 f"the server's handler of {arrived.title}", original(eio_sid, data)
             )
@@ -324,7 +233,7 @@ class Wire:
         self.trace.add_client(link.name)
         for goodbye in link.unsaid():
             link.goodbyes.append(goodbye)
-            self._record(goodbye)
+            self.recorder.record(goodbye)
         link.namespaces = []
         # The connection is closed before the goodbye is sent; the server learns it all the same.
         for goodbye in link.goodbyes:
@@ -332,7 +241,7 @@ class Wire:
         await end_polling(self._io.eio, eio_sid, reason)
         what = f"the server's handler of the disconnect of {link.name}"
         try:
-            with _called_by(link):
+            with called_by(link):
                 await self.handlers.handle(what, original(eio_sid, reason))
         finally:
             link.server_open = False
@@ -371,83 +280,9 @@ class Wire:
                 link.reason = link.ending(reason)
                 self.links.end(link)
 
-    # -- recording --------------------------------------------------------------------------------
-
-    def _client_departs(self, link: Link, data: str | bytes) -> None:
-        sent = self._reader.read(link, data, link.name, SERVER)
-        if sent.asks:
-            sent.asks = "call" if _is_calling.get() else "callback"
-        if sent.kind == "connect" and not link.namespaces:
-            self._introduce(link, sent)
-        self.trace.add_client(link.name)
-        self._note_frame(link, data, sent)
-        self._depart(link.up, sent, link)
-
-    def _introduce(self, link: Link, sent: Packet) -> None:
-        """Call a guest by the name that it gives."""
-        match sent.data:
-            case ({"name": str(name)},) if not link.is_lab_client and not link.is_raw:
-                if name.strip() and name != SERVER and plain(name[:_LONGEST_NAME]) == name:
-                    link.name = sent.source = self._free_name(name)
-                    self.trace.connections[link.eio_sid] = link.name
-
-    def _free_name(self, name: str) -> str:
-        """Return a name like this one, that none of those who are here has."""
-        taken = {*self._own_names, *(link.name for link in self.links.all())}
-        numbered = (f"{name} {number}" for number in itertools.count(1 if name == GUEST else 2))
-        names = numbered if name == GUEST else itertools.chain([name], numbered)
-        if name == GUEST:  # nothing tells that one is another, who left
-            taken.update(self.trace.clients)
-        return next(one for one in names if one not in taken)
-
-    def _note_frame(self, link: Link, data: str | bytes, sent: Packet) -> None:
-        """Record the frame of a message.
-
-        Args:
-            link: The connection.
-            data: The message.
-            sent: The packet that it is, or is a part of.
-        """
-        over: Literal["", "GET", "POST"] = ""
-        if self.is_polling(link):
-            over = "GET" if sent.source == SERVER else "POST"
-        frame = engineio.packet.Packet(engineio.packet.MESSAGE, data).encode(b64=bool(over))
-        if sent.event != BINARY:  # what follows a packet is a part of the same
-            is_emitted = sent.kind == "event" and sent.source == SERVER
-            link.carried[sent.source] = (is_emitted and _emission.get()) or sent
-        self.trace.add_frame(
-            sent.source,
-            sent.target,
-            frame,
-            part_of=link.carried.get(sent.source, sent),
-            by_hand=link.is_raw and sent.target == SERVER,
-            over=over,
-        )
-
-    def _depart(self, queue: deque[Packet], sent: Packet, link: Link) -> None:
-        self.links.depart(queue, sent, link)
-        if sent.event != BINARY:
-            self._record(sent)
-
-    def _record(self, sent: Packet) -> None:
-        emission = _emission.get()
-        if emission and sent.kind == "event":
-            emission.deliveries.append(sent)
-        else:
-            self.trace.add(sent)
-
-
-@contextlib.contextmanager
-def _called_by(link: Link) -> Iterator[None]:
-    token = _caller.set(link.name)
-    try:
-        yield
-    finally:
-        _caller.reset(token)
-
 
 def _warn_of_engine_io_ids(links: Links, to: Any) -> None:
-    addresses = _as_tuple(to)
+    addresses = as_tuple(to)
     for link in links.all() if addresses else ():
         if link.eio_sid in addresses:
             warnings.warn(
@@ -460,9 +295,3 @@ def _warn_of_engine_io_ids(links: Links, to: Any) -> None:
 def _undo(steps: list[Callable[[], None]]) -> None:
     while steps:
         steps.pop()()
-
-
-def _as_tuple(value: Any) -> tuple[str, ...]:
-    if value is None:
-        return ()
-    return tuple(value) if isinstance(value, list | tuple) else (value,)

@@ -6,9 +6,9 @@ pytestmark = pytest.mark.slow
 LESSON = "10_on_the_wire.ipynb"
 MUTANTS = {
     "the server's frames are not recorded": Mutant(
-        "lab/wire.py",
-        "self._note_frame(link, data, sent)\n        if link",
-        "pass\n        if link",
+        "lab/recorder.py",
+        'self._note_frame(link, data, sent, "GET" if is_polling else "")',
+        "pass",
     ),
     "who got nothing of an emission is not said": Mutant(
         "lab/pictures/frames.py", "if name not in sent]", "if False]"
@@ -17,13 +17,13 @@ MUTANTS = {
         "lab/pictures/frames.py", "if line is None or frame", "if True or frame"
     ),
     "attachments are taken for events of their own": Mutant(
-        "lab/wire.py", "if sent.event != BINARY:  # what follows", "if True:  # what follows"
+        "lab/recorder.py", "if sent.event != BINARY:  # what follows", "if True:  # what follows"
     ),
     "what is sent by hand is not told apart": Mutant(
-        "lab/wire.py", "by_hand=link.is_raw and sent.target == SERVER", "by_hand=False"
+        "lab/recorder.py", "by_hand=link.is_raw and sent.target == SERVER", "by_hand=False"
     ),
     "a call is taken for an emit with a callback": Mutant(
-        "lab/wire.py", '"call" if _is_calling.get() else "callback"', '"callback"'
+        "lab/recorder.py", '"call" if _is_calling.get() else "callback"', '"callback"'
     ),
     "the name of a client by hand is forgotten": Mutant(
         "lab/links.py", "told = raw if name is None else name", "told = name"
