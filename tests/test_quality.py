@@ -1,5 +1,6 @@
-"""What holds for the code as a whole: style, types, and what importing it costs."""
+"""What holds for the code as a whole: style, types, sizes, and what importing it costs."""
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,8 @@ import pytest
 from support.waiting import WHOLE_RUN
 
 ROOT = Path(__file__).parent.parent
+# In `chatlib.lab`, of a file and of a class.
+MOST_LINES, MOST_METHODS = 400, 20
 # Of what `import socketio, aiohttp.web` takes.
 IMPORT_COSTS_AT_MOST = 1.15
 MEASUREMENTS = 20  # pairs, at the most
@@ -28,6 +31,44 @@ def run(*arguments):
 def test_there_is_nothing_to_complain_about(command):
     done = run("-m", *command)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def classes(source):
+    """Return each class with its number of methods; a property is one, and so is its setter."""
+    found = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ClassDef))
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    return [(one.name, sum(isinstance(node, functions) for node in one.body)) for one in found]
+
+
+def what_is_too_big(path, source):
+    lines = len(source.splitlines())
+    if lines > MOST_LINES:
+        yield f"{path} has {lines} lines; {MOST_LINES} are the most."
+    for name, methods in classes(source):
+        if methods > MOST_METHODS:
+            yield f"{name} in {path} has {methods} methods; {MOST_METHODS} are the most."
+
+
+def test_what_is_too_big_is_named():
+    method = "    async def one(self): ...\n"
+    of_20 = "class Small:\n  class Big:\n    @property\n" + 20 * method
+    assert not [*what_is_too_big("a.py", of_20)]
+    assert [*what_is_too_big("a.py", of_20 + method)] == [
+        "Big in a.py has 21 methods; 20 are the most."
+    ]
+    assert not [*what_is_too_big("a.py", 400 * "\n")]
+    assert [*what_is_too_big("a.py", 401 * "\n")] == ["a.py has 401 lines; 400 are the most."]
+
+
+def test_the_lab_is_in_small_rooms():
+    paths = [*(ROOT / "chatlib" / "lab").rglob("*.py")]
+    assert "lab.py" in {path.name for path in paths}
+    too_big = [
+        one
+        for path in paths
+        for one in what_is_too_big(path.relative_to(ROOT), path.read_text(encoding="utf-8"))
+    ]
+    assert not too_big, "\n".join(too_big)
 
 
 def test_the_server_needs_nothing_of_a_notebook():

@@ -1,13 +1,7 @@
 """A server and its clients, live in one kernel."""
 
-import asyncio
-import contextlib
-import contextvars
-import warnings
-from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import Any, Self
-from weakref import WeakValueDictionary
 
 import socketio
 from IPython.display import display
@@ -16,21 +10,15 @@ from chatlib.lab.client import Client
 from chatlib.lab.errors import add_note, in_words
 from chatlib.lab.faults import Faults
 from chatlib.lab.host import Host, check_server
-from chatlib.lab.interrupt import InterruptWatch
+from chatlib.lab.opening import Opening, make_room, turn_to_open
 from chatlib.lab.pictures import Frames, Matrix, SequenceDiagram
 from chatlib.lab.raw import Raw
 from chatlib.lab.roster import Roster, check_name
 from chatlib.lab.running import LeftOut
 from chatlib.lab.trace import Trace
 from chatlib.lab.tunnel import Tunnel
-from chatlib.lab.waiting import CALM
 from chatlib.lab.wire import Wire
 from chatlib.links import browser_url
-
-_open_labs: dict[str, "Lab"] = {}
-
-# Labs open one after the other in each event loop, as one may have to close another first.
-_turns: WeakValueDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakValueDictionary()
 
 
 class Lab:
@@ -46,18 +34,15 @@ class Lab:
         self, io: socketio.AsyncServer, name: str, timeout: float, seed: int | None, faults: bool
     ) -> None:
         self.trace = Trace()
-        self._name = name
         self._timeout = timeout
-        self._loop = asyncio.get_running_loop()
         self._wire = Wire(self.trace)
         tunnel = Tunnel() if faults else None
         self._host = Host(io, self._wire, tunnel, seed, name, timeout)
         self._roster = Roster(tunnel, self.clear)
+        self._opening = Opening(name, self._host, self._roster, self._wire)
         self._faults = tunnel and Faults(
-            self._host, tunnel, self._roster, self._wire, self.trace, self._check_open, timeout
+            self._host, tunnel, self._roster, self._wire, self.trace, self._opening.check, timeout
         )
-        self._interrupts = InterruptWatch()
-        self._closing: asyncio.Task[None] | None = None
 
     @classmethod
     async def open(
@@ -90,13 +75,10 @@ class Lab:
             ConnectionError: Its Redis does not answer.
         """
         check_server(io)
-        async with _turns.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
-            for lab in list(_open_labs.values()):
-                if lab._name == name or lab._host.io is io:
-                    await _close_for_the_next(lab)
+        async with turn_to_open():
+            await make_room(name, io)
             lab = cls(io, name, timeout, seed, faults)
-            _open_labs[name] = lab
-            await _start(lab)
+            await lab._opening.start()
         return lab
 
     @property
@@ -119,7 +101,7 @@ class Lab:
         Raises:
             RuntimeError: The lab was opened without ``faults=True``, or is closed.
         """
-        self._check_open()
+        self._opening.check()
         if not self._faults:
             raise RuntimeError("Open the lab with Lab.open(io, faults=True) to break its wires.")
         return self._faults
@@ -138,9 +120,9 @@ class Lab:
         Raises:
             ValueError: The name cannot be a client's.
         """
-        self._check_open()
+        self._opening.check()
         check_name(name)
-        return Client(name, self._wire, self._timeout, self._turn, **options)
+        return Client(name, self._wire, self._timeout, self._opening.turn, **options)
 
     def raw(self, name: str) -> Raw:
         """Return a client without a library, whose frames you write and read yourself.
@@ -152,7 +134,7 @@ class Lab:
         Raises:
             ValueError: The name cannot be a client's.
         """
-        self._check_open()
+        self._opening.check()
         check_name(name)
         return Raw(name, lambda: self.url, self._wire, self._timeout, self._roster.turn)
 
@@ -201,7 +183,7 @@ class Lab:
             Exception: What a handler raised meanwhile, on either side.
         """
         __tracebackhide__ = True
-        self._check_open()
+        self._opening.check()
         await self._wire.waiting.settle(self._timeout)
 
     def leave_out(self, what: LeftOut) -> None:
@@ -265,28 +247,7 @@ class Lab:
             Exception: What a handler raised and no cell has shown yet.
         """
         __tracebackhide__ = True
-        if not self._closing:
-            self._closing = asyncio.create_task(self._close())
-        # An Interrupt ends the wait, and not the closing: nothing else could finish it.
-        await asyncio.shield(self._closing)
-        self._wire.errors.raise_all()
-
-    async def _close(self) -> None:
-        __tracebackhide__ = True
-        try:
-            self._wire.running.cancel_left_out()  # with nobody to send to, one may block the loop
-            await self._roster.disband()
-            await self._wire.waiting.calm_down(CALM)
-            await self._host.close()
-        finally:
-            self._interrupts.stop()
-            self._let_go()
-
-    def _let_go(self) -> None:
-        if _open_labs.get(self._name) is self:
-            del _open_labs[self._name]
-        self._wire.detach()
-        self._host.let_go()
+        await self._opening.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -304,40 +265,3 @@ class Lab:
             if error is None:
                 raise
             add_note(error, f"Besides, as the lab closed: {in_words(other)}")
-
-    def _check_open(self) -> None:
-        if self._closing:
-            raise RuntimeError("This lab is closed; Lab.open(io) opens a new one.")
-
-    @contextlib.asynccontextmanager
-    async def _turn(self, client: Client, url: str) -> AsyncIterator[None]:
-        """Let a client connect, in the place of an earlier one of its name."""
-        __tracebackhide__ = True
-        if any(url.startswith(lab.url) for lab in _open_labs.values() if lab is not self):
-            raise socketio.exceptions.ConnectionError(
-                f"{client.name} belongs to another lab than the one at this address."
-            )
-        async with self._roster.turn(client):
-            yield
-
-
-async def _start(lab: Lab) -> None:
-    # In an empty context, ipykernel prints under the cell that runs; see `Client.connect`.
-    starting = asyncio.create_task(lab._host.start(), context=contextvars.Context())
-    try:
-        await starting
-    except BaseException:
-        await lab.close()
-        raise
-    lab._interrupts.start()
-
-
-async def _close_for_the_next(lab: Lab) -> None:
-    """Close a lab whose name or server another one is to have."""
-    if lab._loop is not asyncio.get_running_loop():  # it ended with its event loop
-        lab._let_go()
-        return
-    try:
-        await lab.close()
-    except Exception as error:  # noqa: BLE001  (the new lab is not to blame)
-        warnings.warn(f"The lab that was open before ended with {error!r}.", stacklevel=3)

@@ -284,8 +284,10 @@ async def test_what_is_not_awaited_is_named_as_it_was_written(io, lab):
 
 async def test_the_engine_io_id_is_pointed_out(io, lab):
     alice = await lab.join("alice")
-    with pytest.warns(UserWarning, match=r"alice\.sid is the Engine\.IO id.*alice\.get_sid\(\)"):
+    words = r"alice\.sid is the Engine\.IO id.*alice\.get_sid\(\)"
+    with pytest.warns(UserWarning, match=words) as warned:
         await io.emit("news", to=alice.sid)
+    assert warned[0].filename == __file__
     with pytest.warns(UserWarning, match="reaches nobody"):
         await io.emit("news", room=["red", alice.sid])
     await io.emit("news", to=alice.get_sid())

@@ -773,8 +773,9 @@ async def test_opening_again_after_an_error_warns(io):
     io.on("boom", lambda sid: 1 / 0)
     await alice.emit("boom")
     await many_turns()
-    with pytest.warns(UserWarning, match=r"was open before ended with ZeroDivisionError"):
+    with pytest.warns(UserWarning, match=r"was open before ended with ZeroDivisionError") as warned:
         lab = await Lab.open(io)
+    assert warned[0].filename == __file__
     with warnings.catch_warnings(action="error"):
         lab = await Lab.open(io)
     await lab.close()
