@@ -18,7 +18,9 @@ def function(source):
 
 
 # What a learner has never heard of.
-INSIDE = re.compile(r"\bWire\b|\bStage\b|_(emit|sends|receives|connects)\b|chatlib\.lab|<locals>")
+INSIDE = re.compile(
+    r"\bWire\b|\bRecorder\b|\bStage\b|_(emit|sends|receives|connects)\b|chatlib\.lab|<locals>"
+)
 
 
 # Some answers: the starter, the solution and a wrong one.
