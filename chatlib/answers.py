@@ -91,5 +91,5 @@ def _sendable(returned: object) -> dict[str, object]:
     if not isinstance(returned, Mapping | None):
         raise TypeError(f"A handler of the chat returns an object or nothing, not {returned!r}.")
     answer = {"ok": True, **(returned or {})}
-    Packet(packet.ACK, [answer]).encode()
+    Packet.write(packet.ACK, [answer])
     return answer

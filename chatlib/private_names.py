@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from importlib.metadata import version
 
 _DISTRIBUTIONS = {
-    "aiohttp": "aiohttp",
     "engineio": "python-engineio",
     "socketio": "python-socketio",
 }
@@ -25,7 +24,6 @@ PRIVATE_NAMES = {
     ("socketio", "AsyncClient"): "connected eio handlers namespace_handlers",
     ("engineio", "AsyncServer"): "handlers sockets",
     ("engineio", "AsyncClient"): "handlers ws",
-    ("aiohttp", "RequestHandler"): "set_parser",
 }
 
 

@@ -5,7 +5,6 @@ from pathlib import Path
 import engineio
 import pytest
 import socketio
-from aiohttp import web
 
 import chatlib
 from chatlib.private_names import PRIVATE_NAMES, check
@@ -18,8 +17,6 @@ def objects():
 
 
 def owner_of(kind):
-    if kind == ("aiohttp", "RequestHandler"):
-        return web.RequestHandler
     return next(
         one
         for one in objects()

@@ -68,8 +68,7 @@ class Fanout(socketio.AsyncManager):  # type: ignore[misc]
         self._emitted = 0
 
     def _frames(self, data: list[Any], namespace: str, number: int | None = None) -> list[bytes]:
-        encoded = self.server.packet_class(packet.EVENT, data, namespace, number).encode()
-        parts = encoded if isinstance(encoded, list) else [encoded]
+        parts = self.server.packet_class.write(packet.EVENT, data, namespace, number)
         return [self.server.eio.message(part) for part in parts]
 
     async def answered(self, sid: str, number: int | None, data: list[Any]) -> None:

@@ -19,6 +19,7 @@ RESERVED_EVENTS = frozenset(
 _DEEPEST = 100
 _TOO_DEEP = "The data nests too deep."
 _MISUSED = "Each binary attachment must be used once."
+_SEPARATORS = (",", ":")
 # About how many bytes an attachment takes in memory besides its own.
 _PER_ATTACHMENT = 100
 
@@ -51,7 +52,7 @@ class Json:
         """Write JSON, or raise `ValueError` for a number that is not finite."""
         if default is None:
             return _write(data)
-        return json.dumps(data, separators=(",", ":"), allow_nan=False, default=default)
+        return json.dumps(data, separators=_SEPARATORS, allow_nan=False, default=default)
 
     @staticmethod
     def loads(text: str | bytes) -> Any:
@@ -75,7 +76,7 @@ def _integer(text: str) -> int:
     return int(text)
 
 
-_write = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+_write = json.JSONEncoder(separators=_SEPARATORS, allow_nan=False).encode
 # To call Python for each number takes several times as long as all the rest.
 _read_quickly = json.JSONDecoder(parse_constant=_finite).decode
 # Of a short text, no integer is too large, and to look for numbers takes longer than to read them.
@@ -206,26 +207,32 @@ class Packet(packet.Packet):  # type: ignore[misc]
 
     def encode(self) -> str | list[str | bytes]:
         """Return the packet as text; with binary data, as a list of the text and the data."""
+        text, *attachments = self.write(self.packet_type, self.data, self.namespace, self.id)
+        return [text, *attachments] if attachments else text
+
+    @classmethod
+    def write(
+        cls, kind: int, data: Any, namespace: str | None = None, number: int | None = None
+    ) -> list[Any]:
+        """Return a packet that is not made: its text, and then the binary data in it."""
+        head = "" if namespace in (None, "/") else f"{namespace},"
+        if number is not None:
+            head = f"{head}{number}"
+        if data is None:
+            return [f"{kind}{head}"]
+        dumps = cls.json_module.dumps
         try:
-            return f"{self.packet_type}{self._rest(None)}"
+            return [f"{kind}{head}{dumps(data, separators=_SEPARATORS, default=None)}"]
         except TypeError:
-            if self.packet_type not in _WITH_ATTACHMENTS:
+            if kind not in _WITH_ATTACHMENTS:
                 raise
         attachments: list[bytes] = []
-        rest = self._rest(partial(_put_aside, attachments))
-        return [f"{_WITH_ATTACHMENTS[self.packet_type]}{len(attachments)}-{rest}", *attachments]
+        written = dumps(data, separators=_SEPARATORS, default=partial(_put_aside, attachments))
+        return [f"{_WITH_ATTACHMENTS[kind]}{len(attachments)}-{head}{written}", *attachments]
 
     def decode(self, encoded_packet: "Packet") -> None:
         """Take over a packet that has been read, and is handed on to python-socketio."""
         self.__dict__ |= encoded_packet.__dict__
-
-    def _rest(self, default: Callable[[Any], Any] | None) -> str:
-        namespace = "" if self.namespace in (None, "/") else f"{self.namespace},"
-        number = "" if self.id is None else self.id
-        if self.data is None:
-            return f"{namespace}{number}"
-        written = self.json_module.dumps(self.data, separators=(",", ":"), default=default)
-        return f"{namespace}{number}{written}"
 
 
 def _put_aside(attachments: list[bytes], value: Any) -> dict[str, Any]:

@@ -67,7 +67,7 @@ class Reader:
         Raises:
             BadFrameError: It is not allowed.
         """
-        if self._kind < 0 and not self._read_header():
+        if self._kind < 0 and not (self._coming and self._read_header()):
             return None
         missing = self._left - len(self._coming)
         if missing > 0 and self._kind >= CLOSED:

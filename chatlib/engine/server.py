@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import socketio
-from aiohttp import web
 from socketio import packet
 
 from chatlib.engine.engine import Engine
@@ -65,7 +64,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
             raise TypeError("The packets of this server are JSON; it takes no serializer.")
         packet_class = type("Packet", (Packet,), {"json_module": json}) if json else Packet
         super().__init__(client_manager or Fanout(), serializer=packet_class, **options)
-        check(self, self.eio, self.manager, web.RequestHandler)
+        check(self, self.eio, self.manager)
         self.connect_timeout = connect_timeout
         self.connect_burst = connect_burst
         self.auth_size = auth_size
@@ -255,8 +254,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
             self._send(client, packet.ACK, data, received)
 
     def _send(self, client: _Client, kind: int, data: Any, to: Unread) -> None:
-        encoded = self.packet_class(kind, data, to.namespace, to.id).encode()
-        for part in encoded if isinstance(encoded, list) else [encoded]:
+        for part in self.packet_class.write(kind, data, to.namespace, to.id):
             client.session.send(self.eio.message(part))
 
     async def _hand_on(self, client: _Client, received: Unread, data: Any) -> None:

@@ -22,12 +22,12 @@ _SHOWN = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 Handle = Callable[[str | bytes], Coroutine[Any, Any, None] | None]
 
 
-class WebSocket:
+class WebSocket(asyncio.Protocol):
     """The WebSocket of a session, or one that is to become it.
 
-    aiohttp reads its request, and what comes later is fed in here by the request's protocol. Frames
-    are written to the request's transport: to it alone, as there is no compression, which takes
-    four times the memory, and with which a frame could not be shared.
+    aiohttp reads its request; once that is answered, it is the protocol of the request's transport
+    itself, until the connection is lost, which aiohttp's is told. There is no compression, which
+    takes four times the memory, and with which a frame could not be shared.
     """
 
     def __init__(self, request: web.Request, longest: int) -> None:
@@ -42,12 +42,11 @@ class WebSocket:
             },
         )
         self._protocol = request.protocol
-        self._transport = cast("Any", request.transport)
+        self._transport = cast("asyncio.Transport", request.transport)
         with contextlib.suppress(AttributeError):  # of asyncio's, which reads 256 KiB by itself
-            self._transport.max_size = _AT_ONCE
+            self._transport.max_size = _AT_ONCE  # type: ignore[attr-defined]
         self._loop = asyncio.get_running_loop()
-        self._writer: Any = None
-        self._most_kept = 0
+        self._drained: asyncio.Future[None] | None = None  # while it takes no more
         self._reader = reader.Reader(longest)
         self._handle: Handle | None = None
         self._done: asyncio.Future[str | bytes | None] | None = None
@@ -58,10 +57,11 @@ class WebSocket:
 
     async def accept(self, request: web.Request) -> None:
         """Answer the request."""
-        self._writer = await self.response.prepare(request)
-        _, self._most_kept = self._transport.get_write_buffer_limits()
+        await self.response.prepare(request)
         self._protocol.keep_alive(False)
-        self._protocol.set_parser(cast("Any", self))
+        # A client that sends frames before it has the answer, which no client may, loses them.
+        self._transport.set_protocol(self)
+        self._transport.resume_reading()
 
     # -- Reading
 
@@ -96,21 +96,22 @@ class WebSocket:
         if self._done and not self._done.done():
             self._done.set_result(message)
 
-    def feed_data(self, data: bytes) -> tuple[bool, bytes]:
-        """Take what came next, from aiohttp's protocol."""
+    def data_received(self, data: bytes) -> None:
+        """Take what came next."""
         self._reader.feed(data)
         if self._is_held:
             self._transport.pause_reading()
         else:
             self._go_on()
-        return False, b""
 
-    def feed_eof(self) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:
         """Note that the connection is lost; what is under way is cancelled."""
         self._is_over = True
         if self._work:
             self._work.cancel()
         self.stop()
+        self.resume_writing()
+        self._protocol.connection_lost(exc)
 
     def _go_on(self) -> None:
         if self._transport.is_closing():  # or it would be cancelled before it has begun
@@ -168,9 +169,7 @@ class WebSocket:
     @property
     def is_ready(self) -> bool:
         """Whether it takes more; once the connection is lost, it takes and forgets anything."""
-        transport = self._transport
-        is_full: bool = transport.get_write_buffer_size() > self._most_kept
-        return not is_full or transport.is_closing()
+        return not self._drained or self._transport.is_closing()
 
     def write(self, data: bytes) -> None:
         """Write one frame, or several."""
@@ -179,8 +178,18 @@ class WebSocket:
 
     async def ready(self) -> None:
         """Wait until it takes more."""
-        with contextlib.suppress(OSError):  # the connection is lost, which its reader learns too
-            await self._writer.drain()
+        if self._drained:
+            await asyncio.shield(self._drained)
+
+    def pause_writing(self) -> None:
+        """Note that it takes no more for now."""
+        self._drained = self._drained or self._loop.create_future()
+
+    def resume_writing(self) -> None:
+        """Note that it takes more."""
+        if self._drained:
+            self._drained.set_result(None)
+            self._drained = None
 
     # -- The end
 
