@@ -80,14 +80,19 @@ class Allowance:
         """
         limits, now = self._limits, time.monotonic()
         passed, self._then = now - self._then, now
-        self._events = min(self._events + passed * limits.messages_per_second, float(limits.burst))
-        self._bytes = min(self._bytes + passed * limits.bytes_per_second, float(limits.burst_bytes))
+        self._bytes += passed * limits.bytes_per_second
+        if self._bytes > limits.burst_bytes:
+            self._bytes = limits.burst_bytes
+        self._events += passed * limits.messages_per_second
+        if self._events > limits.burst:
+            self._events = limits.burst
         if self._events < 1:
             raise BadInputError(
                 f"Too fast: {limits.messages_per_second:g} messages a second are allowed."
             )
         self._events -= events
-        limits.check_size(size)
+        if size > limits.message_size:
+            limits.check_size(size)
         if self._bytes <= 0:  # rather than less than the size, or the longest might never fit
             raise BadInputError(
                 f"Too fast: {limits.bytes_per_second:g} bytes a second are allowed."
