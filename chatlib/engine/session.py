@@ -81,13 +81,15 @@ class Session:
 
     def flush(self) -> None:
         """Hand over what waits, as far as it can go now."""
-        if self._websocket:
-            while self._out and self._websocket.is_ready:
-                self._websocket.write(b"".join(self._take(len(self._out))))
-            if self._out and not self._resuming:
-                self._resuming = self._engine.start_background_task(self._resume, self._websocket)
-        else:
+        websocket = self._websocket
+        if not websocket:
             self._answer_poll()
+            return
+        while self._out and websocket.is_ready:
+            waiting = self._take(len(self._out))
+            websocket.write(b"".join(waiting) if len(waiting) > 1 else waiting[0])
+        if self._out and not self._resuming:
+            self._resuming = self._engine.start_background_task(self._resume, websocket)
 
     async def _resume(self, websocket: WebSocket) -> None:
         await websocket.ready()
