@@ -76,11 +76,19 @@ def _integer(text: str) -> int:
     return int(text)
 
 
+def _read_short(text: str) -> Any:
+    """Read a text in which no integer is too large: to look for them takes longer than to read."""
+    try:
+        data, end = _short.raw_decode(text)
+    except ValueError:  # perhaps it begins with a blank
+        return _short.decode(text)
+    return data if end == len(text) else _short.decode(text)
+
+
 _write = json.JSONEncoder(separators=_SEPARATORS, allow_nan=False).encode
 # To call Python for each number takes several times as long as all the rest.
 _read_quickly = json.JSONDecoder(parse_constant=_finite).decode
-# Of a short text, no integer is too large, and to look for numbers takes longer than to read them.
-_read_short = json.JSONDecoder(parse_constant=_finite, parse_float=_finite).decode
+_short = json.JSONDecoder(parse_constant=_finite, parse_float=_finite)
 _read_each_number = json.JSONDecoder(
     parse_constant=_finite, parse_float=_finite, parse_int=_integer
 ).decode

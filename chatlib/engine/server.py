@@ -5,7 +5,7 @@ import inspect
 import math
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 import socketio
@@ -34,6 +34,8 @@ class _Client:
     # Each time that it asks to join counts for a second; the last of these ends then.
     last_asked: float = -math.inf
     unread: Unread | None = None
+    # The last socket that it was let in with, by namespace; it may have left since.
+    sids: dict[str, str] = field(default_factory=dict)
 
 
 class Server(socketio.AsyncServer):  # type: ignore[misc]
@@ -160,14 +162,15 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
             # python-socketio takes a connect handler that was cancelled for one that lets in.
             await self._forget(client.session.sid)
             raise asyncio.CancelledError
-        if sid := self._sid(client, asked.namespace):
+        sid = self.manager.sid_from_eio_sid(client.session.sid, asked.namespace)
+        if sid and self.manager.is_connected(sid, asked.namespace):
             client.late.cancel()
-            client.session.name = sid
+            client.session.name = client.sids[asked.namespace] = sid
 
     def _sid(self, client: _Client, namespace: str) -> str | None:
         """Return the id of a client's socket in a namespace, if it has been let in there."""
-        sid: str | None = self.manager.sid_from_eio_sid(client.session.sid, namespace)
-        return sid if self.manager.is_connected(sid, namespace) else None
+        sid = client.sids.get(namespace)
+        return sid if sid and self.manager.is_connected(sid, namespace) else None
 
     # -- Packets
 
