@@ -1,3 +1,6 @@
+import threading
+import time
+
 from chatlib.lab import exercise
 from support.exercise_checks import function
 
@@ -988,3 +991,24 @@ async def test_07_5_draws_the_bug_and_its_repair():
     ]
     assert before.index("baked") < before.index("open?")
     assert after.index("open?") < after.index("baked")
+
+
+async def test_07_5_does_not_blame_who_waits_for_a_thread_to_start(monkeypatch):
+    start = threading._start_new_thread
+
+    def start_late(run, *given):
+        if run.__self__.name == "oven":
+            time.sleep(0.15)
+        return start(run, *given)
+
+    monkeypatch.setattr(threading, "_start_new_thread", start_late)
+    source = bakery(
+        "await io.emit('baking', what)",
+        "loop = asyncio.get_running_loop()",
+        "def work():",
+        "    time.sleep(0.2)",
+        "    asyncio.run_coroutine_threadsafe(io.emit('baked', what), loop)",
+        "Thread(target=work, name='oven').start()",
+    )
+    verdict = await exercise("07.5").judge(function(source))
+    assert verdict.kind == "right", verdict.message

@@ -165,12 +165,20 @@ class _Pulse:
             self._beats += 1
             self.alone = max(self.alone, self._beats)
             since, now = self._since, time.monotonic()
-            if not self._is_own(sys._current_frames().get(self._loop_thread)):
+            frame = sys._current_frames().get(self._loop_thread)
+            if _starts_a_thread(frame) or not self._is_own(frame):
                 self._since = None
             elif since is None:
                 self._since = now
             else:
                 self.still = max(self.still, now - since)
+
+
+def _starts_a_thread(frame: FrameType | None) -> bool:
+    """Tell whether a frame waits for a new thread to begin, which a busy machine may let wait."""
+    while frame and frame.f_code is not threading.Thread.start.__code__:
+        frame = frame.f_back
+    return frame is not None
 
 
 async def _bake_and_ask(
