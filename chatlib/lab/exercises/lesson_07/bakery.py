@@ -162,11 +162,14 @@ class _Pulse:
 
     def _in_thread(self) -> None:
         while not self._end.wait(_BEAT):
-            self._beats += 1
-            self.alone = max(self.alone, self._beats)
             since, now = self._since, time.monotonic()
             frame = sys._current_frames().get(self._loop_thread)
-            if _starts_a_thread(frame) or not self._is_own(frame):
+            if _starts_a_thread(frame):
+                self._since = None
+                continue
+            self._beats += 1
+            self.alone = max(self.alone, self._beats)
+            if not self._is_own(frame):
                 self._since = None
             elif since is None:
                 self._since = now
