@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -143,7 +144,25 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
         """Run a coroutine function in the background; it begins after this has returned."""
         # Not by the loop's factory, which may be one of eager tasks: what a connect handler starts
         # is to emit after the client is told that it is connected.
-        task = asyncio.Task(target(*args, **kwargs))
+        return self._keep(asyncio.Task(target(*args, **kwargs)))
+
+    def start_handler(self, target: Callable[..., Coroutine[Any, Any, Any]], *args: Any) -> None:
+        """Run a coroutine function in a task that begins before this returns.
+
+        With Python 3.11, which has no such tasks, it begins after that.
+        """
+        if sys.version_info < (3, 12):
+            self.start_background_task(target, *args)
+            return
+        task = asyncio.Task(target(*args), loop=self.loop, eager_start=True)
+        if not task.done():  # most handlers wait for nothing
+            self._keep(task)
+        elif not task.cancelled() and (error := task.exception()):
+            # As a task does that nobody asks, but some versions of Python keep this one for long.
+            context = {"message": "A handler failed", "exception": error, "task": task}
+            self.loop.call_exception_handler(context)
+
+    def _keep(self, task: asyncio.Task[Any]) -> asyncio.Task[Any]:
         self.background_tasks.add(task)
         task.add_done_callback(self.background_tasks.discard)
         return task

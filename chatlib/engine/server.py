@@ -111,6 +111,10 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
         eio: Engine = self.eio
         return eio.sockets.get(self.manager.eio_sid_from_sid(sid, namespace))
 
+    def start_handler(self, target: Callable[..., Coroutine[Any, Any, Any]], *args: Any) -> None:
+        """Run the handler of an event, as `Engine.start_handler` does."""
+        self.eio.start_handler(target, *args)
+
     def instrument(self, *_: Any, **__: Any) -> NoReturn:
         """Refuse: the admin UI looks into python-engineio's own sessions."""
         raise NotImplementedError("The admin UI cannot look into this server.")
@@ -231,7 +235,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
         if not handler:  # there may be one in a class for the namespace
             return self._finish(self._hand_on(client, received, [event, *arguments[1:]]))
         if self.async_handlers:
-            self.start_background_task(self._run, handler, arguments, client, received)
+            self.start_handler(self._run, handler, arguments, client, received)
             return None
         return self._finish(self._run(handler, arguments, client, received))
 

@@ -100,6 +100,10 @@ def server_ear(wire: "Wire") -> type:
         ) -> asyncio.Task[Any]:
             return wire.starts(super().start_background_task, target, *args, **kwargs)
 
+        def start_handler(self, target: Any, *args: Any) -> None:
+            # As python-socketio starts one, so that a picture is the same with every Python.
+            self.start_background_task(target, *args)
+
     return Ear
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+from functools import partial
 
 import engineio
 import pytest
@@ -217,6 +218,32 @@ class TestBackgroundTasks:
             await task
         finally:
             loop.set_task_factory(None)
+
+    @pytest.mark.skipif(sys.version_info < (3, 12), reason="there are no eager tasks yet")
+    async def test_of_a_handler_begin_at_once_and_are_kept_only_if_they_wait(self):
+        async with engine() as server:
+            go, begun = asyncio.Event(), []
+
+            async def work(wait):
+                begun.append(asyncio.current_task())
+                await wait()
+
+            await server.client()
+            server.eio.start_handler(work, go.wait)
+            server.eio.start_handler(work, partial(asyncio.sleep, 0))
+            own = asyncio.current_task()
+            assert len(begun) == 2
+            assert own not in begun
+            assert server.eio.background_tasks == set(begun)
+            go.set()
+            await asyncio.wait(begun)
+
+            async def nothing():
+                begun.append(asyncio.current_task())
+
+            server.eio.start_handler(nothing)
+            assert begun[-1].done()
+            await eventually(lambda: not server.eio.background_tasks)
 
     async def test_are_cancelled_when_the_server_stops(self):
         async with engine() as server:
