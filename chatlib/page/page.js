@@ -74,12 +74,15 @@ function ask(event, data) {
 async function joinRoom(room) {
   const stream = rooms.get(room) ?? { offset: 0 };
   rooms.set(room, stream);
+  stream.isJoining = true;
   showRooms();
   if (!socket.connected) return; // "connect" joins it
   const answer = await ask("join-room", keepsHistory ? { room, offset: stream.offset } : room);
-  if (!answer?.error) return;
-  showProblem(answer.error);
-  rooms.delete(room);
+  stream.isJoining = false;
+  if (answer?.error) {
+    showProblem(answer.error);
+    rooms.delete(room);
+  }
   showRooms();
 }
 
@@ -317,8 +320,9 @@ function showWaiting() {
 }
 
 function showRooms() {
-  const buttons = [...rooms.keys()].map((room) => {
-    const button = element("button", { type: "button" }, `Leave ${room}`);
+  const buttons = [...rooms].map(([room, { isJoining }]) => {
+    const options = { type: "button", ariaBusy: Boolean(isJoining) };
+    const button = element("button", options, `Leave ${room}`);
     button.addEventListener("click", () => leaveRoom(room));
     return element("li", {}, button);
   });

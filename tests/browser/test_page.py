@@ -80,6 +80,19 @@ async def test_everyone_sees_who_came(visit):
         await alice.sees(f"{await bob.page.evaluate('socket.id')} joined the server")
 
 
+async def test_a_room_waits_for_the_server_to_let_the_tab_in(visit):
+    async with serving() as server:
+        alice = await visit(server.url, "Alice")
+        [sid] = server.chat.members
+        async with server.chat.members[sid].turn:
+            await alice.page.fill("#room", "tea")
+            await alice.page.press("#room", "Enter")
+            await alice.page.locator("#rooms button[aria-busy=true]").wait_for()
+            assert not server.chat.members[sid].groups
+        await alice.page.locator("#rooms button[aria-busy=false]").wait_for()
+        assert server.chat.members[sid].groups
+
+
 async def test_a_room_is_for_those_in_it(visit):
     async with serving() as server:
         alice, bob, carol = [await visit(server.url, name) for name in ("Alice", "Bob", "Carol")]

@@ -39,10 +39,11 @@ class ChatPage:
         await self.page.wait_for_selector("#state.connected")
 
     async def enter(self, room):
-        """Join a room, and write to it from now on."""
+        """Join a room, wait until the server has let this tab in, and write to it from now on."""
         await self.page.fill("#room", room)
         await self.page.press("#room", "Enter")
-        await self.page.get_by_role("button", name=f"Leave {room}").wait_for()
+        here = self.page.locator("#rooms button[aria-busy=false]")
+        await here.get_by_text(f"Leave {room}", exact=True).wait_for()
 
     async def write_to(self, name):
         """Choose whom to write to: ``Everyone``, ``Room tea``, ``Only Bob``."""
