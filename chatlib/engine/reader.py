@@ -10,6 +10,8 @@ _LAST, _RESERVED = 0x80, 0x70
 # In the second one: whether there is a mask, as all have that clients send.
 _MASKED = 0x80
 _LONGEST_CONTROL = 125
+# The first byte of a text that is not in pieces.
+_WHOLE_TEXT = _LAST | TEXT
 _NO_MASK = bytes(4)
 _NO_FRAME = "it does not speak WebSocket"
 # From so many bytes on, another way to take a mask off is faster.
@@ -60,6 +62,19 @@ class Reader:
     def feed(self, data: bytes) -> None:
         """Take what came next, of any size."""
         self._coming += data
+
+    def whole(self, data: bytes) -> bytes | None:
+        """Return the text that came, if that is all: one short message, and nothing before it.
+
+        Most messages come so, and to `feed` and `read` them takes several times as long. What this
+        returns nothing for is to be fed.
+        """
+        size = len(data) - 6
+        if not 0 <= size <= min(_LONGEST_CONTROL, self._longest) or data[0] != _WHOLE_TEXT:
+            return None
+        if data[1] != _MASKED | size or self._coming or self._kind >= 0 or self._message:
+            return None
+        return unmasked_short(data[6:], data[2:6])
 
     def read(self) -> tuple[int, bytes | bytearray] | None:
         """Return what is next, and its kind, if it has come; a piece of a message has no data.
@@ -122,15 +137,20 @@ class Reader:
         return True
 
 
-def unmasked(data: bytearray, mask: bytes) -> bytes | bytearray:
-    """Return data without its mask, which is put on and taken off in the same way."""
+def unmasked_short(data: bytes | bytearray, mask: bytes) -> bytes:
+    """Return some hundred bytes without their mask, which is put on and taken off the same way."""
     size = len(data)
+    whole = (mask * (size // 4 + 1))[:size]
+    number = int.from_bytes(data, "big") ^ int.from_bytes(whole, "big")
+    return number.to_bytes(size, "big")
+
+
+def unmasked(data: bytearray, mask: bytes) -> bytes | bytearray:
+    """Return data without its mask."""
     if mask == _NO_MASK:
         return data
-    if size < _MANY:
-        whole = (mask * (size // 4 + 1))[:size]
-        number = int.from_bytes(data, "big") ^ int.from_bytes(whole, "big")
-        return number.to_bytes(size, "big")
+    if len(data) < _MANY:
+        return unmasked_short(data, mask)
     for place, byte in enumerate(mask):
         data[place::4] = data[place::4].translate(_exclusive_or(byte))
     return data

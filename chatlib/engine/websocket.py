@@ -98,6 +98,10 @@ class WebSocket(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take what came next."""
+        if not self._is_held and (text := self._reader.whole(data)) is not None:
+            if not self._transport.is_closing():
+                self._attempt(reader.TEXT, text)
+            return
         self._reader.feed(data)
         if self._is_held:
             self._transport.pause_reading()
@@ -121,17 +125,27 @@ class WebSocket(asyncio.Protocol):
                 return
             try:
                 received = self._reader.read()
-                if not received:
-                    self._transport.resume_reading()
-                    return
-                if self._deal_with(*received):
-                    break
             except ValueError as error:
-                self._error = error.with_traceback(None)
-                self.stop()
+                self._fail(error)
                 return
+            if not received:
+                self._transport.resume_reading()
+                return
+            if self._attempt(*received):
+                break
         self._transport.pause_reading()
         self._loop.call_soon(self._go_on)
+
+    def _fail(self, error: ValueError) -> None:
+        self._error = error.with_traceback(None)
+        self.stop()
+
+    def _attempt(self, kind: int, data: bytes | bytearray) -> bool:
+        try:
+            return self._deal_with(kind, data)
+        except ValueError as error:
+            self._fail(error)
+            return False
 
     def _deal_with(self, kind: int, data: bytes | bytearray) -> bool:
         """Deal with a frame, and tell whether others are to have their turn now."""

@@ -58,6 +58,69 @@ def test_it_does_not_matter_in_what_pieces_frames_come(masks, data, size):
     assert read(sent, size) == [(BINARY, data)] * len(masks)
 
 
+@given(
+    before=st.binary(max_size=20) | st.sampled_from([frame(TEXT, b"a"), frame(LAST | TEXT, b"ab")]),
+    sent=st.binary(max_size=140)
+    | st.builds(
+        frame,
+        st.sampled_from([LAST | TEXT, LAST | BINARY, LAST | CONTINUED, LAST | PINGED, TEXT]),
+        st.binary(max_size=140),
+        st.binary(min_size=4, max_size=4),
+    ),
+    cut=st.integers(0, 3),
+)
+def test_a_message_that_comes_whole_is_read_as_any_other(before, sent, cut):
+    one, other = Reader(130), Reader(130)
+    for reader in (one, other):
+        reader.feed(before)
+        try:
+            while reader.read():
+                pass
+        except BadFrameError:
+            return
+    sent = sent[: len(sent) - cut]
+    if (text := one.whole(sent)) is not None:
+        other.feed(sent)
+        assert other.read() == (TEXT, text)
+        assert other.read() is None
+        assert one.whole(frame(LAST | TEXT, b"next")) == b"next"
+
+
+@pytest.mark.parametrize("size", [0, 1, 125])
+def test_a_short_text_that_comes_alone_is_whole(size):
+    text = os.urandom(size)
+    assert Reader(125).whole(frame(LAST | TEXT, text)) == text
+
+
+@pytest.mark.parametrize(
+    ("before", "sent", "longest"),
+    [
+        (b"", b"", LONGEST),
+        (b"", frame(LAST | TEXT, b"ab")[:-1], LONGEST),
+        (b"", frame(LAST | TEXT, b"ab") + b"\x81", LONGEST),
+        (b"", frame(LAST | TEXT, bytes(126)), LONGEST),
+        (b"", frame(LAST | TEXT, b"ab"), 1),
+        (b"", frame(TEXT, b"ab"), LONGEST),
+        (b"", frame(LAST | 0x40 | TEXT, b"ab"), LONGEST),
+        (b"", frame(LAST | PINGED, b"ab"), LONGEST),
+        (b"", b"\x81\x06abcdef", LONGEST),
+        (b"\x81", frame(LAST | TEXT, b"ab"), LONGEST),
+        (frame(LAST | TEXT, b"abcdefgh")[:6], frame(LAST | TEXT, b"ab"), LONGEST),
+        (frame(TEXT, b"ab"), frame(LAST | TEXT, b"ab"), LONGEST),
+    ],
+    ids=[
+        "nothing", "part", "more", "long", "too long", "piece", "reserved", "ping", "no mask",
+        "after a byte", "after a header", "after a piece",
+    ],
+)  # fmt: skip
+def test_anything_else_is_not_whole(before, sent, longest):
+    reader = Reader(longest)
+    reader.feed(before)
+    while reader.read():
+        pass
+    assert reader.whole(sent) is None
+
+
 @pytest.mark.parametrize("size", [1, 5, None])
 def test_control_frames_may_come_between_the_parts_of_a_message(size):
     sent = [
